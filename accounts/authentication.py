@@ -1,0 +1,135 @@
+"""Who is calling: one way for Django's views, the endpoints outside of Django, and WebSockets."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, cast
+from uuid import UUID
+
+from django.db.models import Q
+from django.utils import timezone
+from rest_framework.authentication import BaseAuthentication
+from rest_framework.request import Request
+from rest_framework_simplejwt.exceptions import ExpiredTokenError, TokenError
+from rest_framework_simplejwt.tokens import AccessToken
+
+from accounts import tokens
+from accounts.models import ApiToken, User
+from rini.database import in_database
+from rini.errors import NotAuthenticated
+
+USE_IS_NOTED_EVERY = timedelta(minutes=1)
+MALFORMED = (
+    "This is not a token of Rini. Send an access token from /auth/token, or an API token (rini-…)."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """A user, and the API token that spoke for it (None: an access token)."""
+
+    user: User
+    token: ApiToken | None
+
+
+def authenticate(headers: Mapping[str, str]) -> Caller:
+    """The caller by the header ``Authorization: Bearer <token>``; `headers` ignores case.
+
+    Raises `NotAuthenticated` that says what is wrong with the header or the token. A database that
+    cannot be reached stays Django's `OperationalError`, which all callers answer with 503.
+    """
+    header = headers.get("Authorization")
+    if not header:
+        raise NotAuthenticated
+    scheme, _, raw = header.partition(" ")
+    if scheme.lower() != "bearer" or not raw.strip():
+        raise NotAuthenticated("The Authorization header is to read `Bearer <token>`.")
+    return authenticate_token(raw.strip())
+
+
+def authenticate_token(raw: str) -> Caller:
+    """The caller by a token of either kind; raises as `authenticate` does."""
+    if not raw.isascii():
+        raise NotAuthenticated(MALFORMED)
+    caller = _by_api_token(raw) if raw.startswith(tokens.PREFIX) else _by_access_token(raw)
+    if not caller.user.is_active:
+        raise NotAuthenticated("This account is deactivated; ask the operator.")
+    return caller
+
+
+async def caller_of(headers: Mapping[str, str]) -> Caller:
+    """`authenticate` for async code. Raises `Unavailable` where the database is."""
+    return await in_database(authenticate, headers)
+
+
+def caller_in(request: Request) -> Caller:
+    """The caller of a DRF view that admits only authenticated ones."""
+    return cast(Caller, request.auth)
+
+
+class BearerAuthentication(BaseAuthentication):
+    """For DRF: `request.user` is the `User`, `request.auth` the `Caller`."""
+
+    def authenticate(self, request: Request) -> tuple[User, Caller] | None:
+        if "Authorization" not in request.headers:
+            return None  # whether that will do is for the view's permissions to say
+        caller = authenticate(request.headers)
+        return caller.user, caller
+
+    def authenticate_header(self, request: Request) -> str:
+        return "Bearer"
+
+
+def _by_access_token(raw: str) -> Caller:
+    user = User.objects.filter(pk=_user_id(raw)).first()
+    if user is None:
+        raise NotAuthenticated("The account of this access token does not exist any more.")
+    return Caller(user, None)
+
+
+def _user_id(raw: str) -> UUID:
+    try:
+        return UUID(str(_claims(raw).get("user_id")))
+    except ExpiredTokenError:
+        raise NotAuthenticated(
+            "This access token has expired: get a new one from /auth/refresh or /auth/token."
+        ) from None
+    except (TokenError, ValueError, RecursionError):
+        # PyJWT reads the header before the signature: nested deeply, it is a RecursionError.
+        raise NotAuthenticated(MALFORMED) from None
+
+
+def _claims(raw: str) -> dict[str, Any]:
+    return AccessToken(raw).payload  # type: ignore[arg-type]  # simplejwt means the text of one
+
+
+def _by_api_token(raw: str) -> Caller:
+    digest = tokens.digest_of(raw)
+    token = (
+        ApiToken.objects.select_related("user")
+        .filter(Q(digest=digest) | Q(former_digest=digest))
+        .first()
+    )
+    now = timezone.now()
+    if token is None:
+        raise NotAuthenticated("There is no such API token: it is mistyped, or was revoked.")
+    if bytes(token.digest) != digest and not _is_later(token.former_valid_until, now):
+        raise NotAuthenticated("This API token was rotated: use its new secret.")
+    if token.expires_at is not None and not _is_later(token.expires_at, now):
+        raise NotAuthenticated("This API token has expired: make a new one at /tokens/.")
+    _note_use(token, now)
+    return Caller(token.user, token)
+
+
+def _is_later(moment: datetime | None, now: datetime) -> bool:
+    return moment is not None and moment > now
+
+
+def _note_use(token: ApiToken, now: datetime) -> None:
+    """Keep `last_used_at` true to the minute, with one write a minute, not one a request."""
+    if _is_later(token.last_used_at, now - USE_IS_NOTED_EVERY):
+        return
+    noted_before = Q(last_used_at=None) | Q(last_used_at__lte=now - USE_IS_NOTED_EVERY)
+    ApiToken.objects.filter(noted_before, pk=token.pk).update(last_used_at=now)

@@ -1,0 +1,174 @@
+"""What the accounts API takes and gives."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from django.contrib.auth import password_validation
+from django.contrib.auth.validators import UnicodeUsernameValidator
+from django.core.exceptions import ValidationError as DjangoValidationError
+from django.utils import timezone
+from rest_framework import serializers
+
+from accounts.models import ApiToken, User
+
+MODEL_NAME = re.compile(r"[^\s/*]+/(\*|[^\s*]+)")
+LIMITS_NOT_KNOWN = ("budget", "requests_per_minute", "tokens_per_minute")
+
+
+class UserName(serializers.CharField):
+    """A user name in one Unicode form (NFKC): 김 typed on a Mac is the 김 typed anywhere else."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(max_length=150, validators=[UnicodeUsernameValidator()], **options)
+
+    def to_internal_value(self, data: Any) -> str:
+        return User.normalize_username(super().to_internal_value(data))
+
+
+class Password(serializers.CharField):
+    def __init__(self, **options: Any) -> None:
+        super().__init__(max_length=1000, trim_whitespace=False, write_only=True, **options)
+
+
+class Account(serializers.ModelSerializer[User]):
+    class Meta:
+        model = User
+        fields = ("id", "username", "email", "is_staff", "created_at")
+        read_only_fields = fields
+
+
+class Registration(serializers.Serializer[User]):
+    username = UserName(required=False, allow_null=True)
+    password = Password(required=False, allow_null=True)
+    email = serializers.EmailField(required=False, allow_null=True, max_length=254)
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        check_credentials(User(username=attrs.get("username"), email=attrs.get("email")), attrs)
+        return attrs
+
+
+class AccountChange(serializers.Serializer[User]):
+    """Changes of the account `user`."""
+
+    username = UserName(required=False)
+    email = serializers.EmailField(required=False, allow_null=True, max_length=254)
+    password = Password(required=False)
+    current_password = Password(
+        required=False, help_text="Needed to change a password that is set."
+    )
+
+    def __init__(self, user: User | None = None, **options: Any) -> None:
+        super().__init__(**options)
+        self.user = user or User()
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        user = self.user
+        changed = User(
+            username=attrs.get("username", user.username),
+            email=attrs.get("email", user.email),
+            password=user.password,
+        )
+        check_credentials(changed, attrs)
+        if "password" in attrs and user.has_usable_password() and "current_password" not in attrs:
+            raise serializers.ValidationError(
+                {"current_password": ["Give the current password to set a new one."]}
+            )
+        return attrs
+
+
+def check_credentials(user: User, attrs: dict[str, Any]) -> None:
+    """Check the password in `attrs` for `user`, and that a name and a password come together.
+
+    `user` is the account as it is to be, but for the password; raises `ValidationError`.
+    """
+    password = attrs.get("password")
+    if user.username is None and password is not None:
+        raise serializers.ValidationError({"username": ["A password needs a user name."]})
+    if password is None:
+        if user.username is not None and not (user.password and user.has_usable_password()):
+            raise serializers.ValidationError({"password": ["A user name needs a password."]})
+        return
+    try:
+        password_validation.validate_password(password, user)
+    except DjangoValidationError as error:
+        raise serializers.ValidationError({"password": error.messages}) from None
+
+
+class Credentials(serializers.Serializer[User]):
+    username = UserName()
+    password = Password()
+
+
+class RefreshRequest(serializers.Serializer[User]):
+    refresh_token = serializers.CharField(max_length=200)
+
+
+class TokenPair(serializers.Serializer[User]):
+    access_token = serializers.CharField()
+    refresh_token = serializers.CharField()
+    token_type = serializers.CharField(default="bearer")
+
+
+class NewAccount(TokenPair):
+    id = serializers.UUIDField()
+    username = serializers.CharField(allow_null=True)
+
+
+class Token(serializers.ModelSerializer[ApiToken]):
+    """An API token without its secret; taken from a caller: name, expires_at, allowed_models."""
+
+    allowed_models = serializers.ListField(
+        child=serializers.CharField(max_length=200),
+        allow_null=True,
+        required=False,
+        allow_empty=False,
+        max_length=100,
+        help_text="“provider/model” or “provider/*”; null allows every model.",
+    )
+
+    class Meta:
+        model = ApiToken
+        fields: tuple[str, ...] = (
+            "id",
+            "name",
+            "prefix",
+            "allowed_models",
+            "created_at",
+            "expires_at",
+            "last_used_at",
+            "former_valid_until",
+        )
+        read_only_fields = ("id", "prefix", "created_at", "last_used_at", "former_valid_until")
+
+    def validate_allowed_models(self, names: Sequence[str] | None) -> Sequence[str] | None:
+        wrong = [name for name in names or () if not MODEL_NAME.fullmatch(name)]
+        if wrong:
+            raise serializers.ValidationError(
+                f"{wrong[0]!r} is not of the form “provider/model” or “provider/*”."
+            )
+        return names
+
+    def validate_expires_at(self, moment: datetime | None) -> datetime | None:
+        if moment is not None and moment <= timezone.now():
+            raise serializers.ValidationError("This moment is in the past.")
+        return moment
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        unknown = [name for name in LIMITS_NOT_KNOWN if name in self.initial_data]
+        if unknown:
+            message = "Tokens have no limit of this kind: leave it out."
+            raise serializers.ValidationError({name: [message] for name in unknown})
+        return attrs
+
+
+class NewToken(Token):
+    """An API token with its secret, which is never shown again."""
+
+    token = serializers.CharField(read_only=True, help_text="The secret: `rini-…`.")
+
+    class Meta(Token.Meta):
+        fields = (*Token.Meta.fields, "token")

@@ -1,0 +1,247 @@
+"""The HTTP API of users, logins and API tokens."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.conf import settings
+from django.db import IntegrityError, transaction
+from django.db.models import QuerySet, Value
+from django.db.models.functions import Lower
+from django.db.models.lookups import Exact
+from drf_spectacular.utils import extend_schema, extend_schema_view
+from rest_framework.decorators import action
+from rest_framework.mixins import (
+    DestroyModelMixin,
+    ListModelMixin,
+    RetrieveModelMixin,
+)
+from rest_framework.permissions import IsAuthenticated
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.serializers import Serializer
+from rest_framework.views import APIView
+from rest_framework.viewsets import GenericViewSet
+from rest_framework_simplejwt.tokens import AccessToken
+
+from accounts import refresh, serializers, throttles, tokens
+from accounts.authentication import caller_in
+from accounts.models import ApiToken, User
+from accounts.permissions import NotByLimitedToken
+from rini.api_schema import problems
+from rini.errors import Forbidden, InvalidInput, NotAuthenticated, NotFound
+from rini.secret import Secret
+
+UNIQUE = {
+    "user_name_unique": {"username": ["This user name is taken."]},
+    "user_email_unique": {"email": ["There is an account with this address."]},
+}
+
+
+class OpenView(APIView):
+    """A view for callers without a valid token: an old one in the header does no harm here."""
+
+    authentication_classes = []
+    permission_classes = []
+
+
+class UsersView(OpenView):
+    @extend_schema(
+        request=serializers.Registration,
+        responses={201: serializers.NewAccount, **problems(400, 403, 503)},
+        auth=[],
+    )
+    def post(self, request: Request) -> Response:
+        """Open an account; with an empty body one without a name, which only its tokens open."""
+        if not settings.OPEN_REGISTRATION:
+            raise Forbidden("Registration is closed: ask the operator for an account.")
+        fields = validated(serializers.Registration(data=request.data))
+        user = User(username=fields.get("username"), email=fields.get("email"))
+        user.set_password(fields.get("password"))
+        save(user)
+        body = {"id": user.pk, "username": user.username, **pair(user, refresh.begin(user))}
+        return Response(body, 201)
+
+
+class MeView(APIView):
+    permission_classes = [IsAuthenticated, NotByLimitedToken]
+
+    @extend_schema(responses={200: serializers.Account, **problems(401)})
+    def get(self, request: Request) -> Response:
+        """The caller's account."""
+        return Response(serializers.Account(caller_in(request).user).data)
+
+    @extend_schema(
+        request=serializers.AccountChange,
+        responses={200: serializers.Account, **problems(400, 401, 403, 429, 503)},
+    )
+    def patch(self, request: Request) -> Response:
+        """Change name, e-mail address or password; a new password ends every login."""
+        user = caller_in(request).user
+        fields = validated(serializers.AccountChange(user, data=request.data))
+        current = fields.pop("current_password", None)
+        if "password" in fields and user.has_usable_password():
+            check_current_password(user, current, throttles.address_of(request))
+        change(user, fields)
+        return Response(serializers.Account(user).data)
+
+    @extend_schema(responses={204: None, **problems(401, 403)})
+    def delete(self, request: Request) -> Response:
+        """Delete the account and everything that it owns; the ledger keeps its rows without it."""
+        with transaction.atomic():
+            # Locked, so that nothing new refers to the account while what it owns is deleted.
+            User.objects.select_for_update().get(pk=caller_in(request).user.pk).delete()
+        return Response(status=204)
+
+
+class LoginView(OpenView):
+    @extend_schema(
+        request=serializers.Credentials,
+        responses={200: serializers.TokenPair, **problems(400, 401, 429, 503)},
+        auth=[],
+    )
+    def post(self, request: Request) -> Response:
+        """Log in: an access token and a refresh token."""
+        fields = validated(serializers.Credentials(data=request.data))
+        with throttles.guess(fields["username"], throttles.address_of(request)):
+            user = find_user(fields["username"], fields["password"])
+        return Response(pair(user, refresh.begin(user)))
+
+
+class RefreshView(OpenView):
+    @extend_schema(
+        request=serializers.RefreshRequest,
+        responses={200: serializers.TokenPair, **problems(400, 401, 503)},
+        auth=[],
+    )
+    def post(self, request: Request) -> Response:
+        """Change a refresh token for a new pair. Each works once: a second use ends the login."""
+        fields = validated(serializers.RefreshRequest(data=request.data))
+        return Response(pair(*refresh.rotate(fields["refresh_token"])))
+
+
+class LogoutView(OpenView):
+    @extend_schema(
+        request=serializers.RefreshRequest,
+        responses={204: None, **problems(400, 401, 503)},
+        auth=[],
+    )
+    def post(self, request: Request) -> Response:
+        """End the login of a refresh token. Its access tokens run out by themselves."""
+        fields = validated(serializers.RefreshRequest(data=request.data))
+        refresh.end_family(fields["refresh_token"])
+        return Response(status=204)
+
+
+@extend_schema_view(
+    list=extend_schema(responses={200: serializers.Token(many=True), **problems(400, 401)}),
+    retrieve=extend_schema(responses={200: serializers.Token, **problems(401, 404)}),
+    destroy=extend_schema(responses={204: None, **problems(401, 403, 404)}),
+)
+class TokensView(
+    ListModelMixin,
+    RetrieveModelMixin,
+    DestroyModelMixin,
+    GenericViewSet[ApiToken],
+):
+    """The caller's API tokens."""
+
+    serializer_class = serializers.Token
+    permission_classes = [IsAuthenticated, NotByLimitedToken]
+    queryset = ApiToken.objects.none()
+    lookup_value_regex = "[^/]+"
+
+    def get_queryset(self) -> QuerySet[ApiToken]:
+        return ApiToken.objects.visible_to(caller_in(self.request).user).order_by(
+            "-created_at", "-id"
+        )
+
+    @extend_schema(
+        request=serializers.Token, responses={201: serializers.NewToken, **problems(400, 401, 403)}
+    )
+    def create(self, request: Request) -> Response:
+        """Make a token. Its secret is in this answer and never shown again."""
+        fields = validated(serializers.Token(data=request.data))
+        return secret_response(*tokens.create(caller_in(request).user, **fields), status=201)
+
+    @extend_schema(
+        request=serializers.Token,
+        responses={200: serializers.Token, **problems(400, 401, 403, 404)},
+    )
+    def partial_update(self, request: Request, pk: str) -> Response:
+        """Change name, end or models of a token."""
+        changed = serializers.Token(self.get_object(), data=request.data, partial=True)
+        self.get_queryset().filter(pk=pk).update(**validated(changed))
+        return Response(serializers.Token(self.get_object()).data)
+
+    @extend_schema(request=None, responses={200: serializers.NewToken, **problems(401, 403, 404)})
+    @action(detail=True, methods=["post"])
+    def rotate(self, request: Request, pk: str) -> Response:
+        """Give the token a new secret. The old one works until `former_valid_until`."""
+        token = self.get_object()
+        try:
+            secret = tokens.rotate(token)
+        except ApiToken.DoesNotExist:
+            raise NotFound from None
+        return secret_response(token, secret, status=200)
+
+
+def validated(serializer: Serializer[Any]) -> dict[str, Any]:
+    serializer.is_valid(raise_exception=True)
+    return dict(serializer.validated_data)
+
+
+def change(user: User, fields: dict[str, Any]) -> None:
+    """Set and save fields of `user`. With a new password every login has to be made anew."""
+    with transaction.atomic():
+        if "password" in fields:
+            refresh.end_all(user)
+            user.set_password(fields["password"])
+        for name in fields.keys() - {"password"}:
+            setattr(user, name, fields[name])
+        save(user, update_fields=list(fields))
+
+
+def save(user: User, **options: Any) -> None:
+    """Save `user`; raises `InvalidInput` where its name or address is another's.
+
+    The database decides, so that two who want the same name at once do not both get it.
+    """
+    try:
+        with transaction.atomic():
+            user.save(**options)
+    except IntegrityError as error:
+        for constraint, errors in UNIQUE.items():
+            if constraint in str(error):
+                raise InvalidInput(errors=errors) from None
+        raise
+
+
+def pair(user: User, refresh_token: Secret) -> dict[str, str]:
+    return {
+        "access_token": str(AccessToken.for_user(user)),
+        "refresh_token": refresh_token.reveal(),
+        "token_type": "bearer",
+    }
+
+
+def find_user(username: str, password: str) -> User:
+    """The user of that name, whatever its case; raises `NotAuthenticated`.
+
+    An unknown name costs the hashing of a password too, so that time does not tell names.
+    """
+    same_name = Exact(Lower("username"), Lower(Value(username)))
+    user = User.objects.filter(same_name).first() or User(password="!")  # noqa: S106  # unusable
+    if not user.check_password(password):
+        raise NotAuthenticated("The user name or the password is wrong.")
+    return user
+
+
+def check_current_password(user: User, password: str, address: str) -> None:
+    with throttles.guess(str(user.pk), address):
+        if not user.check_password(password):
+            raise InvalidInput(errors={"current_password": ["This is not the current password."]})
+
+
+def secret_response(token: ApiToken, secret: Secret, *, status: int) -> Response:
+    return Response({**serializers.Token(token).data, "token": secret.reveal()}, status)

@@ -1,0 +1,1 @@
+"""What a call cost: usage, prices, holds and the ledger."""

@@ -1,0 +1,1 @@
+"""Sessions, trees of messages, generations and the journals of their events."""

@@ -1,0 +1,46 @@
+"""The operators' view of conversations: who talks how much, not what about, unless they look."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import admin
+from django.http import HttpRequest
+
+from conversations.models import Generation, Message, Session
+
+
+class ReadOnlyAdmin(admin.ModelAdmin[Any]):
+    """What programs write and people only read; deleting stays possible."""
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+
+@admin.register(Session)
+class SessionAdmin(ReadOnlyAdmin):
+    list_display = ["id", "alias", "user", "model", "created_at", "last_accessed", "archived"]
+    list_filter = ["archived", "memory_mode", "created_at"]
+    search_fields = ["=id", "alias", "user__username"]
+    list_select_related = ["user"]
+    show_full_result_count = False
+
+
+@admin.register(Message)
+class MessageAdmin(ReadOnlyAdmin):
+    list_display = ["id", "session_id", "role", "status", "provider", "model_used", "created_at"]
+    list_filter = ["role", "status", "provider", "created_at"]
+    search_fields = ["=session__id"]
+    show_full_result_count = False
+
+
+@admin.register(Generation)
+class GenerationAdmin(ReadOnlyAdmin):
+    list_display = ["id", "user", "provider", "model", "status", "created_at", "finished_at"]
+    list_filter = ["status", "provider", "created_at"]
+    search_fields = ["=id", "=session__id", "user__username"]
+    list_select_related = ["user"]
+    show_full_result_count = False

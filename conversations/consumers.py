@@ -1,0 +1,190 @@
+"""The WebSocket of a session: ask, watch, stop, in as many windows as one likes.
+
+Every generation that is followed has a task of its own, so that the socket can always hear `stop`
+or `ping` while answers stream. Answers that begin in another window are followed from their start;
+one that was under way before is joined with `attach`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+import orjson
+from channels.generic.websocket import AsyncWebsocketConsumer
+from django.utils import timezone
+from rest_framework import serializers
+
+from accounts.authentication import Caller, authenticate_token
+from conversations import generation, journal, stopping, transcript
+from conversations.endpoints import open_turn
+from conversations.generation import known_error
+from conversations.models import Generation
+from conversations.origins import is_allowed
+from conversations.serializers import TextCompletionRequest
+from rini.database import in_database
+from rini.errors import InvalidInput, NotAuthenticated, NotFound, RiniError, problem
+from rini.http import validated
+from rini.notifications import listener
+from rini.parsing import parse_json
+from rini.request_id import request_id
+
+AUTHENTICATION_SECONDS = 10.0
+# Close codes: HTTP's statuses in the range that RFC 6455 leaves to applications.
+UNAUTHENTICATED, FORBIDDEN, NOT_FOUND = 4401, 4403, 4404
+RECENT = timedelta(minutes=1)
+
+
+class AttachMessage(serializers.Serializer[Any]):
+    """Join an answer after event number `after`."""
+
+    generation_id = serializers.UUIDField()
+    after = serializers.IntegerField(min_value=0, required=False, default=0)
+
+
+class StopMessage(serializers.Serializer[Any]):
+    generation_id = serializers.UUIDField()
+
+
+class AuthenticateMessage(serializers.Serializer[Any]):
+    token = serializers.CharField()
+
+
+class SessionConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # Channels has no types
+    """``/ws/sessions/{id}/``. Messages both ways are JSON objects with a ``type``."""
+
+    async def connect(self) -> None:
+        self.session_id = UUID(self.scope["url_route"]["kwargs"]["session_id"])
+        self.caller: Caller | None = None
+        self.following: dict[UUID, asyncio.Task[None]] = {}
+        self.known: set[UUID] = set()
+        if not is_allowed(self.scope["headers"]):
+            await self.close(FORBIDDEN)
+            return
+        protocols = self.scope["subprotocols"]
+        await self.accept("bearer" if "bearer" in protocols else None)
+        self.guard = asyncio.create_task(self._close_strangers())
+        self.watch = asyncio.create_task(self._watch_session())
+        if "bearer" in protocols:
+            await self._answering(self._authenticate({"token": _token_of(protocols)}))
+
+    async def disconnect(self, code: int) -> None:
+        if code != FORBIDDEN:
+            for task in (self.guard, self.watch, *self.following.values()):
+                task.cancel()
+
+    async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
+        await self._answering(self._handle((text_data or "").encode() or bytes_data or b""))
+
+    async def _handle(self, raw: bytes) -> None:
+        message = parse_json(raw)
+        if not isinstance(message, dict):
+            raise InvalidInput("A message is to be a JSON object with a `type`.")
+        kind = str(message.pop("type", ""))
+        if self.caller is None and kind != "authenticate":
+            raise NotAuthenticated('Send {"type": "authenticate", "token": "…"} first.')
+        handlers: dict[str, Callable[[dict[str, Any]], Awaitable[None]]] = {
+            "authenticate": self._authenticate,
+            "generate": self._generate,
+            "attach": self._attach,
+            "stop": self._stop,
+            "ping": self._ping,
+        }
+        if kind not in handlers:
+            raise InvalidInput(f"There is no message {kind[:50]!r}, only {', '.join(handlers)}.")
+        await handlers[kind](message)
+
+    async def _authenticate(self, message: dict[str, Any]) -> None:
+        token = validated(AuthenticateMessage, message)["token"]
+        caller = await in_database(authenticate_token, token)
+        await in_database(transcript.session_of, caller.user, self.session_id)
+        self.known = await in_database(self._recent_generations)
+        self.caller = caller
+        self.guard.cancel()
+
+    async def _generate(self, message: dict[str, Any]) -> None:
+        turn = await open_turn(
+            self._admitted(), self.session_id, validated(TextCompletionRequest, message)
+        )
+        generation.start(turn)
+        self._follow(turn.generation.id)
+
+    async def _attach(self, message: dict[str, Any]) -> None:
+        wanted = validated(AttachMessage, message)
+        found = await in_database(
+            stopping.generation_of, self._admitted().user, wanted["generation_id"]
+        )
+        self._follow(found.id, wanted["after"])
+
+    async def _stop(self, message: dict[str, Any]) -> None:
+        await stopping.stop(self._admitted().user, validated(StopMessage, message)["generation_id"])
+
+    async def _ping(self, message: dict[str, Any]) -> None:
+        await self._send({"type": "pong"})
+
+    def _admitted(self) -> Caller:
+        if self.caller is None:
+            raise NotAuthenticated
+        return self.caller
+
+    def _follow(self, generation_id: UUID, after: int = 0) -> None:
+        """Send the events after `after`; for one that is followed already, from there again."""
+        self.known.add(generation_id)
+        if former := self.following.pop(generation_id, None):
+            former.cancel()
+        task = asyncio.create_task(self._send_events(generation_id, after))
+        self.following[generation_id] = task
+
+    async def _send_events(self, generation_id: UUID, after: int) -> None:
+        async for events in journal.follow(generation_id, after):
+            for event in events:
+                await self.send(text_data=event.json().decode())
+        self.following.pop(generation_id, None)
+
+    async def _watch_session(self) -> None:
+        """Follow the answers that begin in this session elsewhere."""
+        woken = asyncio.Event()
+        with listener().listening(f"session:{self.session_id}", woken.set):
+            while True:
+                await woken.wait()
+                woken.clear()
+                if self.caller is not None:
+                    for generation_id in await in_database(self._recent_generations) - self.known:
+                        self._follow(generation_id)
+
+    def _recent_generations(self) -> set[UUID]:
+        rows = Generation.objects.filter(
+            session_id=self.session_id, created_at__gte=timezone.now() - RECENT
+        )
+        return set(rows.values_list("id", flat=True))
+
+    async def _close_strangers(self) -> None:
+        await asyncio.sleep(AUTHENTICATION_SECONDS)
+        await self._refuse(NotAuthenticated("No token came in time."))
+
+    async def _answering(self, work: Awaitable[None]) -> None:
+        """Do what a message asks; what goes wrong is an answer, and ends what cannot go on."""
+        try:
+            await work
+        except Exception as error:
+            # The boundary of the socket: one bad message must not end the others' streams.
+            await self._refuse(known_error(error))
+
+    async def _refuse(self, error: RiniError) -> None:
+        await self._send({"type": "error", "problem": problem(error, request_id())})
+        if isinstance(error, NotAuthenticated):
+            await self.close(UNAUTHENTICATED)
+        elif isinstance(error, NotFound) and self.caller is None:
+            await self.close(NOT_FOUND)
+
+    async def _send(self, message: dict[str, Any]) -> None:
+        await self.send(text_data=orjson.dumps(message).decode())
+
+
+def _token_of(protocols: list[str]) -> str:
+    """The token in the subprotocols ``bearer, <token>``; the empty text if it is missing."""
+    others = [protocol for protocol in protocols if protocol != "bearer"]
+    return others[0] if others else ""

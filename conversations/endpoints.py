@@ -1,0 +1,159 @@
+"""The hot and streaming routes of the native API, outside of Django's request handler."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+from typing import Any
+from uuid import UUID
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from accounts.authentication import Caller, caller_of
+from conversations import generation, journal, stateless, stopping, transcript
+from conversations.serializers import (
+    ChatCompletionRequest,
+    GenerationSerializer,
+    TextCompletionRequest,
+    message_data,
+)
+from conversations.transcript import Turn
+from conversations.wire import JournalEvent, sse_frames
+from rini.database import in_database
+from rini.errors import InvalidInput
+from rini.http import (
+    Endpoint,
+    EventStream,
+    json_body,
+    json_response,
+    unless_disconnected,
+    validated,
+)
+
+
+class TextCompletion(Endpoint):
+    """``POST /llm/text-completion/``: a text for a model, as a turn of a session or alone."""
+
+    async def post(self, request: Request) -> Response:
+        caller = await caller_of(request.headers)
+        body = validated(TextCompletionRequest, await json_body(request))
+        if body.get("session_id"):
+            return await _in_session(request, caller, body["session_id"], body)
+        if body.get("parent_message_id"):
+            raise InvalidInput(errors={"parent_message_id": ["It needs a session_id."]})
+        messages = [{"role": "user", "content": body["text"]}]
+        call = await in_database(stateless.prepare, caller, messages, body)
+        if wants_events(request, body):
+            return EventStream(stateless.frames(call))
+        answer = await unless_disconnected(request, stateless.answer(call))
+        nothing = {"session_id": None, "user_message": None, "assistant_message": None}
+        return json_response(answer | nothing)
+
+
+class ChatCompletion(Endpoint):
+    """``POST /llm/chat-completions/``: a whole conversation for a model; nothing is stored."""
+
+    async def post(self, request: Request) -> Response:
+        caller = await caller_of(request.headers)
+        body = validated(ChatCompletionRequest, await json_body(request))
+        call = await in_database(stateless.prepare, caller, body["messages"], body)
+        if wants_events(request, body):
+            return EventStream(stateless.frames(call))
+        return json_response(await unless_disconnected(request, stateless.answer(call)))
+
+
+class SessionGenerations(Endpoint):
+    """``POST /sessions/{id}/generations/``: begin an answer and say at once which one it is."""
+
+    async def post(self, request: Request) -> Response:
+        caller = await caller_of(request.headers)
+        session_id = UUID(request.path_params["session_id"])
+        body = validated(TextCompletionRequest, await json_body(request))
+        turn = await open_turn(caller, session_id, body)
+        generation.start(turn)
+        return json_response(GenerationSerializer(turn.generation).data, status=201)
+
+
+class GenerationEvents(Endpoint):
+    """``GET /generations/{id}/events``: the journal as an event stream, from a cursor on."""
+
+    async def get(self, request: Request) -> Response:
+        caller = await caller_of(request.headers)
+        generation_id = UUID(request.path_params["generation_id"])
+        after = _cursor(request)
+        found = await in_database(stopping.generation_of, caller.user, generation_id)
+        if found.last_seq is not None and after >= found.last_seq:
+            # Everything has been read. 204 tells a browser's EventSource not to come back.
+            return Response(status_code=204)
+        return EventStream(_frames(generation_id, after))
+
+
+class GenerationStop(Endpoint):
+    """``POST /generations/{id}/stop``: end an answer; the text so far stays and is billed."""
+
+    async def post(self, request: Request) -> Response:
+        caller = await caller_of(request.headers)
+        generation_id = UUID(request.path_params["generation_id"])
+        await stopping.stop(caller.user, generation_id)
+        found = await in_database(stopping.generation_of, caller.user, generation_id)
+        return json_response(GenerationSerializer(found).data)
+
+
+async def open_turn(caller: Caller, session_id: UUID, body: dict[str, Any]) -> Turn:
+    """Store the turn that a validated `TextCompletionRequest` asks for."""
+    return await in_database(
+        transcript.open_turn,
+        caller,
+        session_id,
+        text=body["text"],
+        provider=body.get("provider"),
+        model=body.get("model"),
+        parent_message_id=body.get("parent_message_id"),
+        llm_params=body["llm_params"],
+    )
+
+
+async def _in_session(
+    request: Request, caller: Caller, session_id: UUID, body: dict[str, Any]
+) -> Response:
+    turn = await open_turn(caller, session_id, body)
+    running = generation.start(turn)
+    if wants_events(request, body):
+        return EventStream(_frames(running.id, 0), {"X-Generation-ID": str(running.id)})
+    terminal = await _terminal(running.id)
+    if running.error:
+        raise running.error
+    return json_response(
+        {
+            "response_text": terminal.data["message"]["content"],
+            "session_id": str(session_id),
+            "user_message": message_data(turn.generation.user_message),
+            "assistant_message": terminal.data["message"],
+            **terminal.data["usage"],
+        }
+    )
+
+
+async def _terminal(generation_id: UUID) -> JournalEvent:
+    """The event that ends a generation; it goes on if its caller is gone before."""
+    async for events in journal.follow(generation_id):
+        last = events[-1]
+    return last
+
+
+async def _frames(generation_id: UUID, after: int) -> AsyncGenerator[bytes, None]:
+    async for events in journal.follow(generation_id, after):
+        yield sse_frames(events)
+
+
+def _cursor(request: Request) -> int:
+    """The event after which to go on: ``Last-Event-ID``, else ``?after=``, else the beginning."""
+    text = request.headers.get("last-event-id") or request.query_params.get("after") or "0"
+    if not (text.isascii() and text.isdigit() and len(text) < 10):
+        raise InvalidInput(errors={"after": [f"Give an event's number, not {text[:50]!r}."]})
+    return int(text)
+
+
+def wants_events(request: Request, body: dict[str, Any]) -> bool:
+    """Whether the answer is to be an event stream."""
+    return bool(body["stream"]) or "text/event-stream" in request.headers.get("accept", "")

@@ -1,0 +1,187 @@
+"""Sessions, their trees of messages, and the generations that write answers into them."""
+
+from __future__ import annotations
+
+import uuid
+
+from django.contrib.postgres.fields import ArrayField
+from django.db import models
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from accounts.models import User
+from rini.database import OwnedQuerySet
+
+
+class MemoryMode(models.TextChoices):
+    AUTO = "AUTO", _("automatic")
+    EXPLICIT = "EXPLICIT", _("on request")
+    DISABLED = "DISABLED", _("off")
+
+
+class Session(models.Model):
+    """A conversation: a tree of messages, of which the path to `active_message` is open."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="sessions")
+    alias = models.CharField(_("title"), max_length=200, blank=True)
+    system_prompt = models.TextField(_("system prompt"), blank=True)
+    memory_mode = models.CharField(
+        _("memory"), max_length=10, choices=MemoryMode.choices, default=MemoryMode.AUTO
+    )
+    model = models.CharField(_("model"), max_length=251, blank=True, help_text=_("provider/model"))
+    metadata = models.JSONField(_("metadata"), default=dict, blank=True)
+    tags = ArrayField(models.CharField(max_length=50), default=list, blank=True)
+    pinned = models.BooleanField(_("pinned"), default=False)
+    archived = models.BooleanField(_("archived"), default=False)
+    active_message = models.ForeignKey(
+        "Message", on_delete=models.SET_NULL, null=True, blank=True, related_name="+"
+    )
+    created_at = models.DateTimeField(_("created at"), default=timezone.now, editable=False)
+    updated_at = models.DateTimeField(_("updated at"), auto_now=True)
+    last_accessed = models.DateTimeField(_("last accessed"), default=timezone.now)
+
+    objects = OwnedQuerySet["Session"].as_manager()
+
+    class Meta:
+        verbose_name = _("session")
+        verbose_name_plural = _("sessions")
+        indexes = [models.Index(fields=["user", "-created_at", "-id"], name="session_newest")]
+
+    def __str__(self) -> str:
+        return self.alias or str(self.id)
+
+
+class Role(models.TextChoices):
+    USER = "user", _("user")
+    ASSISTANT = "assistant", _("assistant")
+    SYSTEM = "system", _("system")
+    TOOL = "tool", _("tool")
+
+
+class MessageStatus(models.TextChoices):
+    COMPLETE = "complete", _("complete")
+    STREAMING = "streaming", _("streaming")
+    STOPPED = "stopped", _("stopped")
+    INCOMPLETE = "incomplete", _("incomplete")
+    INTERRUPTED = "interrupted", _("interrupted")
+    FAILED = "failed", _("failed")
+
+
+class Message(models.Model):
+    """One turn. Its parent is the message that it follows; siblings are other versions of it."""
+
+    session = models.ForeignKey(Session, on_delete=models.CASCADE, related_name="messages")
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="+")
+    parent_message = models.ForeignKey(
+        "self", on_delete=models.CASCADE, null=True, blank=True, related_name="answers"
+    )
+    role = models.CharField(_("role"), max_length=10, choices=Role.choices)
+    content = models.TextField(_("content"), blank=True)
+    reasoning = models.TextField(_("reasoning"), blank=True)
+    file_reference = models.CharField(_("file"), max_length=200, null=True, blank=True)
+    original_filename = models.CharField(_("file name"), max_length=255, null=True, blank=True)
+    mime_type = models.CharField(_("media type"), max_length=100, null=True, blank=True)
+    status = models.CharField(
+        _("status"),
+        max_length=12,
+        choices=MessageStatus.choices,
+        default=MessageStatus.COMPLETE,
+    )
+    model_used = models.CharField(_("model"), max_length=200, null=True, blank=True)
+    provider = models.CharField(_("provider"), max_length=50, null=True, blank=True)
+    prompt_tokens = models.PositiveIntegerField(_("prompt tokens"), null=True)
+    completion_tokens = models.PositiveIntegerField(_("completion tokens"), null=True)
+    token_count = models.PositiveIntegerField(_("tokens"), null=True)
+    response_time_ms = models.PositiveIntegerField(_("response time"), null=True)
+    time_to_first_token_ms = models.PositiveIntegerField(_("time to first token"), null=True)
+    cost_nano = models.BigIntegerField(_("cost in nano-dollars"), null=True)
+    citations = models.JSONField(_("citations"), default=list, blank=True)
+    tool_calls = models.JSONField(_("tool calls"), default=list, blank=True)
+    created_at = models.DateTimeField(_("created at"), default=timezone.now, editable=False)
+
+    objects = OwnedQuerySet["Message"].as_manager()
+
+    class Meta:
+        verbose_name = _("message")
+        verbose_name_plural = _("messages")
+        indexes = [models.Index(fields=["session", "id"], name="message_in_order")]
+
+    def __str__(self) -> str:
+        return f"{self.role} {self.pk}"
+
+
+class GenerationStatus(models.TextChoices):
+    RUNNING = "running", _("running")
+    COMPLETED = "completed", _("completed")
+    STOPPED = "stopped", _("stopped")
+    INCOMPLETE = "incomplete", _("incomplete")
+    INTERRUPTED = "interrupted", _("interrupted")
+    FAILED = "failed", _("failed")
+
+
+class Generation(models.Model):
+    """One answer being written, or once written. It runs in `process_id`, whoever listens."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    session = models.ForeignKey(Session, on_delete=models.CASCADE, related_name="generations")
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="+")
+    user_message = models.ForeignKey(Message, on_delete=models.CASCADE, related_name="+")
+    assistant_message = models.OneToOneField(
+        Message, on_delete=models.CASCADE, related_name="generation"
+    )
+    provider = models.CharField(_("provider"), max_length=50)
+    model = models.CharField(_("model"), max_length=200)
+    status = models.CharField(
+        _("status"),
+        max_length=12,
+        choices=GenerationStatus.choices,
+        default=GenerationStatus.RUNNING,
+    )
+    process_id = models.UUIDField(_("process"))
+    request_id = models.CharField(_("request"), max_length=64, blank=True)
+    stop_requested_at = models.DateTimeField(_("stop requested at"), null=True)
+    last_seq = models.PositiveIntegerField(_("last event"), null=True)
+    problem = models.JSONField(_("problem"), null=True)
+    created_at = models.DateTimeField(_("created at"), default=timezone.now, editable=False)
+    finished_at = models.DateTimeField(_("finished at"), null=True)
+
+    objects = OwnedQuerySet["Generation"].as_manager()
+
+    class Meta:
+        verbose_name = _("generation")
+        verbose_name_plural = _("generations")
+        indexes = [
+            models.Index(
+                fields=["process_id"],
+                name="generation_running",
+                condition=models.Q(status="running"),
+            ),
+            models.Index(fields=["user", "-created_at"], name="generation_by_user"),
+        ]
+
+    def __str__(self) -> str:
+        return str(self.id)
+
+
+class JournalSegment(models.Model):
+    """Events `first_seq` … `last_seq` of a generation's journal, as they were written together.
+
+    `events` is a JSON array of ``{"type": …, …}``; the event at index i has the number
+    ``first_seq + i``.
+    """
+
+    generation = models.ForeignKey(Generation, on_delete=models.CASCADE, related_name="journal")
+    first_seq = models.PositiveIntegerField()
+    last_seq = models.PositiveIntegerField()
+    events = models.JSONField()
+
+    class Meta:
+        verbose_name = _("journal segment")
+        verbose_name_plural = _("journal segments")
+        constraints = [
+            models.UniqueConstraint(fields=["generation", "first_seq"], name="journal_in_order")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.generation_id} {self.first_seq}–{self.last_seq}"

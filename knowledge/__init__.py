@@ -1,0 +1,1 @@
+"""What the documents say. Nothing is stored here yet."""

@@ -1,0 +1,1 @@
+"""What is known of a user. Nothing is stored here yet."""

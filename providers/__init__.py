@@ -1,0 +1,1 @@
+"""The one door to models: the catalogue, the keys, the wires and the gateway."""

@@ -1,0 +1,46 @@
+"""What a caller can use now: providers with an address and a key, models that its token is for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from django.conf import settings
+
+from accounts import tokens
+from accounts.authentication import Caller
+from providers import keys
+from providers.models import ApiKey, Model, Provider, WireKind
+
+
+def usable_models(caller: Caller) -> list[Model]:
+    """The models that `caller` has a key and permission for, with their providers."""
+    slugs = usable_providers(caller, Provider.objects.all())
+    rows = Model.objects.select_related("provider").filter(provider__in=slugs, enabled=True)
+    return [row for row in rows if allows(caller, row)]
+
+
+def usable_providers(caller: Caller, rows: Iterable[Provider]) -> set[str]:
+    """Of `rows` those that are enabled, have an address, and have a key if they need one."""
+    own = set(
+        ApiKey.objects.visible_to(caller.user)
+        .filter(session_id=None)
+        .values_list("provider_id", flat=True)
+    )
+    return {
+        row.slug
+        for row in rows
+        if row.enabled
+        and (row.wire == WireKind.DEMO or address_of(row))
+        and (not row.needs_key or row.slug in own or keys.has_operators_key(row))
+    }
+
+
+def allows(caller: Caller, model: Model) -> bool:
+    """Whether the caller's token is for the model."""
+    return tokens.allows(caller.token, model.provider_id, model.name)
+
+
+def address_of(provider: Provider) -> str:
+    """Where the provider is: by its row, the environment, or as usual; empty if nobody said."""
+    by_environment: str = settings.PROVIDER_BASE_URLS.get(provider.slug.replace("-", "_"), "")
+    return provider.base_url or by_environment or provider.default_base_url

@@ -1,0 +1,119 @@
+"""What operators see and set of providers, models and keys. No page ever shows a key's value."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+from django.contrib import admin
+from django.http import HttpRequest
+from django.utils.html import format_html
+from django.utils.translation import gettext_lazy as _
+
+from providers import keys
+from providers.models import ApiKey, Model, Provider
+from rini import sealed
+from rini.crypto import SealBroken
+from rini.secret import Secret
+
+
+class ProviderForm(forms.ModelForm[Provider]):
+    """A provider and, to write only, the key that the operator lends to all users."""
+
+    new_key = forms.CharField(
+        label=_("new key"),
+        required=False,
+        max_length=4096,
+        widget=forms.PasswordInput(attrs={"autocomplete": "off"}),
+        help_text=_("Everybody's calls without a key of their own use it. Empty: as it is."),
+    )
+    remove_key = forms.BooleanField(label=_("remove the key"), required=False)
+
+    class Meta:
+        model = Provider
+        fields = (
+            *("slug", "name", "enabled", "wire", "litellm_prefix"),
+            *("base_url", "default_base_url", "needs_key", "any_model"),
+        )
+
+    def clean_new_key(self) -> Secret | None:
+        text: str = self.cleaned_data["new_key"]
+        if not (text.isascii() and (text.isprintable() or not text) and " " not in text):
+            raise forms.ValidationError(_("A key has no spaces and only ASCII letters."))
+        return Secret(text) if text else None
+
+
+@admin.register(Provider)
+class ProviderAdmin(admin.ModelAdmin[Provider]):
+    form = ProviderForm
+    list_display = ("slug", "name", "enabled", "wire", "base_url", "default_base_url", "key")
+    list_filter = ("enabled", "wire")
+    search_fields = ("slug", "name")
+    fields = (*ProviderForm.Meta.fields, "key", "new_key", "remove_key")
+    readonly_fields = ("key",)
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Provider | None = None) -> Any:
+        """A provider's name in the API stays: keys, prices and the ledger know it by that."""
+        fixed = ("slug", "default_base_url") if obj else ()
+        return (*self.readonly_fields, *fixed)
+
+    def save_model(
+        self, request: HttpRequest, obj: Provider, form: forms.ModelForm[Provider], change: bool
+    ) -> None:
+        if form.cleaned_data["remove_key"]:
+            obj.sealed_key = None
+        if form.cleaned_data["new_key"]:
+            sealed.put(obj, "sealed_key", form.cleaned_data["new_key"])
+        super().save_model(request, obj, form, change)
+
+    @admin.display(description=_("operator's key"))
+    def key(self, provider: Provider) -> str:
+        """Whether there is one, and its end: enough to recognise it."""
+        if provider.sealed_key is None:
+            lent = keys.lent_by_environment(provider)
+            return format_html("{}", _("from the environment")) if lent else "–"
+        try:
+            value = sealed.take(provider, "sealed_key")
+        except SealBroken:
+            return format_html("{}", _("cannot be opened: set it anew"))
+        return format_html("{} {}", _("set"), f"…{value.last4}" if value and value.last4 else "")
+
+
+@admin.register(Model)
+class ModelAdmin(admin.ModelAdmin[Model]):
+    list_display = (
+        *("name", "provider", "kind", "context_window", "max_output_tokens"),
+        *("vision", "tools", "enabled", "edited"),
+    )
+    list_filter = ("provider", "kind", "enabled", "edited")
+    list_select_related = ("provider",)
+    search_fields = ("name",)
+    readonly_fields = ("edited",)
+
+    def save_model(
+        self, request: HttpRequest, obj: Model, form: forms.ModelForm[Model], change: bool
+    ) -> None:
+        """What an operator has saved, a refresh of the catalogue leaves as it is."""
+        obj.edited = True
+        super().save_model(request, obj, form, change)
+
+
+@admin.register(ApiKey)
+class ApiKeyAdmin(admin.ModelAdmin[ApiKey]):
+    """Keys are their users'; an operator can see whose there are, and delete them."""
+
+    list_display = ("provider", "last4", "user", "description", "created_at", "last_used_at")
+    list_filter = ("provider",)
+    list_select_related = ("provider", "user")
+    search_fields = ("user__username", "=user__id")
+    date_hierarchy = "created_at"
+    fields = (
+        *("provider", "last4", "user", "session_id", "description"),
+        *("created_at", "updated_at", "last_used_at"),
+    )
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: ApiKey | None = None) -> bool:
+        return False

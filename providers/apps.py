@@ -1,0 +1,25 @@
+from __future__ import annotations
+
+from typing import Any
+
+from django.apps import AppConfig
+from django.db import connections
+from django.db.models.signals import post_migrate
+
+
+class ProvidersConfig(AppConfig):
+    name = "providers"
+
+    def ready(self) -> None:
+        post_migrate.connect(_seed, sender=self, dispatch_uid="providers.seed")
+
+
+def _seed(using: str, **_: Any) -> None:
+    """Fill the catalogue after the first `migrate`, and after a `flush`."""
+    from billing.models import Price
+    from providers import refresh
+    from providers.models import Model, Provider
+
+    needed = {table._meta.db_table for table in (Provider, Model, Price)}
+    if needed <= set(connections[using].introspection.table_names()):  # all migrated by now
+        refresh.seed()

@@ -1,0 +1,91 @@
+"""Where a call goes: the model that a caller named, its provider's address and the key for it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from uuid import UUID
+
+from accounts.authentication import Caller
+from providers import access, keys
+from providers.models import Model, ModelKind, Provider, WireKind
+from providers.naming import find_model, invalid
+from providers.types import Target
+from rini.errors import Forbidden
+from rini.secret import Secret
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """Where a call goes, and what is known of the model there (sizes in tokens, None: unknown).
+
+    A model that the catalogue does not list may see images and call tools: its server decides.
+    """
+
+    target: Target
+    context_window: int | None
+    max_output_tokens: int | None
+    dimensions: int | None
+    vision: bool
+    tools: bool
+
+
+def resolve(
+    caller: Caller,
+    *,
+    provider: str | None,
+    model: str | None,
+    kind: str = ModelKind.CHAT,
+    session_id: UUID | None = None,
+) -> Route:
+    """The route for what a caller named (see `providers.naming`); a session may have its own key.
+
+    Raises `InvalidInput` with a message on the field ``provider`` or ``model``, `Forbidden` for a
+    model that the caller's token is not for, `ProviderKeyMissing`, and `rini.crypto.SealBroken`.
+    """
+    if not model:
+        raise invalid("model", "invalid_input", "Name a model, as “provider/model” for instance.")
+    row = find_model(caller, provider, model, kind)
+    _check(caller, row, kind)
+    key = keys.key_for(caller.user, row.provider, session_id)
+    return Route(
+        target=target_of(row.provider, row.name, key),
+        context_window=row.context_window,
+        max_output_tokens=row.max_output_tokens,
+        dimensions=row.dimensions,
+        vision=row.vision,
+        tools=row.tools,
+    )
+
+
+def target_of(provider: Provider, model: str, key: Secret | None) -> Target:
+    """What a wire needs to call a provider. Raises `InvalidInput` where it has no address."""
+    address = access.address_of(provider)
+    if not address and provider.wire != WireKind.DEMO:
+        is_local = provider.slug == "local"
+        variable = "LLM_SERVER_URL" if is_local else keys.variable(provider.slug, "BASE_URL")
+        message = (
+            f"{provider.slug} has no address. The operator gives it one in the admin, or as "
+            f"{variable} in the environment."
+        )
+        raise invalid("provider", "provider_without_address", message)
+    return Target(
+        provider=provider.slug,
+        wire=provider.wire,
+        model=model,
+        base_url=address,
+        api_key=key,
+        litellm_prefix=provider.litellm_prefix,
+    )
+
+
+def _check(caller: Caller, row: Model, kind: str) -> None:
+    if not row.provider.enabled:
+        message = f"The operator has disabled {row.provider_id}."
+        raise invalid("provider", "provider_disabled", message)
+    if not row.enabled:
+        raise invalid("model", "model_disabled", f"The operator has disabled {row}.")
+    if row.kind != kind:
+        raise invalid("model", "model_wrong_kind", f"{row} is for {row.kind}, not for {kind}.")
+    if caller.token and not access.allows(caller, row):
+        allowed = ", ".join(caller.token.allowed_models or ())
+        raise Forbidden(f"This API token is not for {row}; it is for {allowed}.")

@@ -1,0 +1,134 @@
+"""The events in a vendor's answer: what the rest of Rini reads of chunks and completions.
+
+Vendors of OpenAI's format differ in small ways, and all of these are taken: null deltas, missing
+fields, a last chunk with usage and no choices, usage in several chunks (the last one counts, they
+are never added up), ``reasoning`` for ``reasoning_content``, tool calls without an index, the old
+``function_call``, a content that is a list of parts, and a ``refusal`` in the place of a content.
+Only the first choice makes events; a client that asks for several reads the chunks themselves.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
+from typing import Any, get_args
+
+from billing.usage import Usage
+from providers.types import (
+    Chunk,
+    Completion,
+    Event,
+    Finished,
+    FinishReason,
+    ReasoningDelta,
+    TextDelta,
+    ToolCallDelta,
+)
+
+_REASONS: dict[str, FinishReason] = {
+    **{reason: reason for reason in get_args(FinishReason)},
+    "function_call": "tool_calls",
+    "error": "incomplete",
+}
+
+
+class ChunkReader:
+    """Reads one stream: `feed` every chunk, then `finish` once."""
+
+    def __init__(self) -> None:
+        self._usage: Usage | None = None
+        self._usage_is_whole = False
+        self._model: str | None = None
+        self._reason: str | None = None
+        self._calls = _ToolCalls()
+
+    def feed(self, chunk: Chunk) -> list[Event]:
+        """The events of one chunk; never Finished."""
+        if isinstance(model := chunk.get("model"), str) and model:
+            self._model = model
+        events: list[Event] = []
+        for choice in _first_choice(chunk):
+            if isinstance(reason := choice.get("finish_reason"), str) and reason:
+                self._reason = reason
+            events += self._events(choice.get("delta"))
+        usage = chunk.get("usage")
+        if isinstance(usage, Mapping):
+            self._usage, self._usage_is_whole = Usage.from_openai(usage), True
+        elif events:
+            self._usage_is_whole = False
+        return events
+
+    def finish(self) -> Finished:
+        """The end. Its reason is ``incomplete`` if no chunk had a finish_reason."""
+        reason = "incomplete" if self._reason is None else self._reason
+        return Finished(_REASONS.get(reason, "stop"), self.usage, self._model)
+
+    @property
+    def usage(self) -> Usage:
+        """What the vendor has said so far. An output that it counted before the last piece of
+        the answer came (Anthropic opens with a count of 1) does not cover it: then it is unknown.
+        """
+        usage = self._usage or Usage()
+        if self._usage_is_whole:
+            return usage
+        return replace(usage, output_tokens=None, reasoning_tokens=None, output_audio_tokens=None)
+
+    def _events(self, delta: object) -> Iterator[Event]:
+        if not isinstance(delta, Mapping):
+            return
+        if reasoning := _text(delta.get("reasoning_content") or delta.get("reasoning")):
+            yield ReasoningDelta(reasoning)
+        if text := _text(delta.get("content") or delta.get("refusal")):
+            yield TextDelta(text)
+        yield from self._calls.deltas(delta)
+
+
+def events_of(completion: Completion) -> list[Event]:
+    """The events of a whole answer, Finished last."""
+    reader = ChunkReader()
+    choices = [{**c, "delta": c.get("message")} for c in _first_choice(completion)]
+    return [*reader.feed({**completion, "choices": choices}), reader.finish()]
+
+
+class _ToolCalls:
+    """Gives every piece of a tool call its index, also where the vendor leaves it out."""
+
+    def __init__(self) -> None:
+        self._last = -1
+
+    def deltas(self, delta: Mapping[str, Any]) -> Iterator[ToolCallDelta]:
+        old = delta.get("function_call")
+        if isinstance(old, Mapping):
+            yield _tool_call(0, None, old)
+        calls = delta.get("tool_calls")
+        for call in calls if isinstance(calls, Iterable) else ():
+            if isinstance(call, Mapping):
+                yield self._delta(call)
+
+    def _delta(self, call: Mapping[str, Any]) -> ToolCallDelta:
+        index, call_id = call.get("index"), call.get("id") or None
+        if not isinstance(index, int):
+            index = self._last + 1 if call_id or self._last < 0 else self._last
+        self._last = index
+        function = call.get("function")
+        return _tool_call(index, call_id, function if isinstance(function, Mapping) else {})
+
+
+def _tool_call(index: int, call_id: str | None, function: Mapping[str, Any]) -> ToolCallDelta:
+    name, arguments = function.get("name") or None, function.get("arguments") or ""
+    return ToolCallDelta(index, call_id, name, arguments)
+
+
+def _first_choice(answer: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    choices = answer.get("choices")
+    for choice in choices if isinstance(choices, list) else ():
+        if isinstance(choice, Mapping) and not choice.get("index"):
+            yield choice
+
+
+def _text(content: object) -> str:
+    if isinstance(content, str):
+        return content
+    parts = content if isinstance(content, list) else ()
+    texts = (part.get("text") for part in parts if isinstance(part, Mapping))
+    return "".join(text for text in texts if isinstance(text, str))

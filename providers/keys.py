@@ -1,0 +1,107 @@
+"""The keys that open providers: how they are stored, and which one a call uses.
+
+A call uses the first of these that there is:
+
+1. the key of its conversation, which serves that one alone
+2. the user's newest key for the provider
+3. the operator's: set in the admin, else ``<PROVIDER>_API_KEY`` in the environment
+
+A key that cannot be opened is an error, not a reason to go on: the next may be somebody else's.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from uuid import UUID
+
+from django.conf import settings
+from django.db.models import F, Q
+from django.utils import timezone
+
+from accounts.models import User
+from providers.errors import ProviderKeyMissing
+from providers.models import ApiKey, Provider
+from rini import sealed
+from rini.secret import Secret
+
+USE_IS_NOTED_EVERY = timedelta(minutes=1)
+
+
+def store(
+    user: User,
+    provider: Provider,
+    value: Secret,
+    *,
+    description: str = "",
+    session_id: UUID | None = None,
+) -> ApiKey:
+    """Keep a user's key; with a session it serves that conversation alone."""
+    key = ApiKey(user=user, provider=provider, description=description, session_id=session_id)
+    _put(key, value)
+    key.save(force_insert=True)
+    return key
+
+
+def change(key: ApiKey, *, description: str | None = None, value: Secret | None = None) -> None:
+    """Change what is given of a stored key."""
+    if description is not None:
+        key.description = description
+    if value is not None:
+        _put(key, value)
+    key.save()
+
+
+def key_for(user: User, provider: Provider, session_id: UUID | None = None) -> Secret | None:
+    """The key that a call of `user` uses; None where the provider needs none and there is none.
+
+    Raises `ProviderKeyMissing`, and `rini.crypto.SealBroken`.
+    """
+    key = (
+        ApiKey.objects.visible_to(user)
+        .filter(Q(session_id=None) | Q(session_id=session_id), provider=provider)
+        .order_by(F("session_id").desc(nulls_last=True), "-created_at", "-id")
+        .first()
+    )
+    if key is not None:
+        _note_use(key)
+        return sealed.take(key, "sealed")
+    operators = operators_key(provider)
+    if operators is None and provider.needs_key:
+        raise ProviderKeyMissing(
+            f"There is no key for {provider.slug}. Add yours with POST /api-keys/ "
+            f'{{"model_provider": "{provider.slug}", "api_key_value": "…"}}, or have the operator '
+            f"set {variable(provider.slug, 'API_KEY')}."
+        )
+    return operators
+
+
+def operators_key(provider: Provider) -> Secret | None:
+    """The key that the operator lends to everybody. Raises `rini.crypto.SealBroken`."""
+    return sealed.take(provider, "sealed_key") or lent_by_environment(provider)
+
+
+def lent_by_environment(provider: Provider) -> Secret | None:
+    return settings.PROVIDER_API_KEYS.get(provider.slug.replace("-", "_"))
+
+
+def has_operators_key(provider: Provider) -> bool:
+    return provider.sealed_key is not None or lent_by_environment(provider) is not None
+
+
+def variable(slug: str, ending: str) -> str:
+    """The environment variable for a provider: ``OPENAI_API_KEY``."""
+    return f"{slug.replace('-', '_').upper()}_{ending}"
+
+
+def _put(key: ApiKey, value: Secret) -> None:
+    sealed.put(key, "sealed", value)
+    key.last4 = value.last4
+
+
+def _note_use(key: ApiKey) -> None:
+    """Keep `last_used_at` true to the minute, with one write a minute, not one a call."""
+    now = timezone.now()
+    long_ago = now - USE_IS_NOTED_EVERY
+    if key.last_used_at is None or key.last_used_at <= long_ago:
+        noted_before = Q(last_used_at=None) | Q(last_used_at__lte=long_ago)
+        ApiKey.objects.filter(noted_before, pk=key.pk).update(last_used_at=now)

@@ -1,0 +1,126 @@
+"""The catalogue of providers and models, and the keys that open them."""
+
+from __future__ import annotations
+
+import uuid
+
+from django.core.validators import RegexValidator
+from django.db import models
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from accounts.models import User
+from rini.database import OwnedQuerySet
+from rini.sealed import SealedField
+
+
+class WireKind(models.TextChoices):
+    OPENAI = "openai", _("OpenAI's format")
+    LITELLM = "litellm", _("litellm")
+    DEMO = "demo", _("demo, without a network")
+
+
+class Provider(models.Model):
+    """A vendor of models, or a server of one's own."""
+
+    slug = models.CharField(
+        _("name in the API"),
+        max_length=50,
+        primary_key=True,
+        validators=[RegexValidator(r"^[a-z0-9][a-z0-9_-]*$")],
+    )
+    name = models.CharField(_("name"), max_length=100)
+    wire = models.CharField(_("spoken to in"), max_length=10, choices=WireKind.choices)
+    litellm_prefix = models.CharField(_("litellm's name"), max_length=50, blank=True)
+    default_base_url = models.CharField(_("usual address"), max_length=500, blank=True)
+    base_url = models.CharField(
+        _("address"),
+        max_length=500,
+        blank=True,
+        help_text=_("Empty: <PROVIDER>_BASE_URL from the environment, else the usual address."),
+    )
+    needs_key = models.BooleanField(_("needs a key"), default=True)
+    any_model = models.BooleanField(
+        _("takes any model"),
+        default=False,
+        help_text=_("Also models that the catalogue does not know, as servers of one's own have."),
+    )
+    sealed_key = SealedField(null=True)
+    enabled = models.BooleanField(_("enabled"), default=True)
+
+    class Meta:
+        verbose_name = _("provider")
+        verbose_name_plural = _("providers")
+        ordering = ["slug"]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class ModelKind(models.TextChoices):
+    CHAT = "chat", _("chat")
+    EMBEDDING = "embedding", _("embedding")
+
+
+class Model(models.Model):
+    """A model of a provider. Sizes are in tokens; null where nobody said."""
+
+    provider = models.ForeignKey(Provider, on_delete=models.CASCADE, related_name="models")
+    name = models.CharField(_("name"), max_length=200)
+    kind = models.CharField(_("kind"), max_length=10, choices=ModelKind.choices, default="chat")
+    context_window = models.PositiveIntegerField(_("context window"), null=True, blank=True)
+    max_output_tokens = models.PositiveIntegerField(_("output limit"), null=True, blank=True)
+    dimensions = models.PositiveIntegerField(_("dimensions"), null=True, blank=True)
+    vision = models.BooleanField(_("sees images"), default=False)
+    tools = models.BooleanField(_("calls tools"), default=False)
+    enabled = models.BooleanField(_("enabled"), default=True)
+    edited = models.BooleanField(
+        _("edited by hand"),
+        default=False,
+        help_text=_("A refresh of the catalogue leaves it as it is."),
+    )
+
+    class Meta:
+        verbose_name = _("model")
+        verbose_name_plural = _("models")
+        ordering = ["provider", "name"]
+        constraints = [
+            models.UniqueConstraint(fields=["provider", "name"], name="model_once_a_provider")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.provider_id}/{self.name}"
+
+
+class ApiKey(models.Model):
+    """A user's key for a provider. The value lies in `sealed` and leaves it only for the vendor."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="provider_keys")
+    provider = models.ForeignKey(Provider, on_delete=models.PROTECT, related_name="api_keys")
+    session_id = models.UUIDField(
+        _("session"), null=True, help_text=_("Set: the key serves this conversation alone.")
+    )
+    description = models.CharField(_("description"), max_length=200, blank=True)
+    sealed = SealedField(owner="user_id")
+    last4 = models.CharField(_("ends with"), max_length=4, editable=False)
+    created_at = models.DateTimeField(_("created at"), default=timezone.now, editable=False)
+    updated_at = models.DateTimeField(_("updated at"), auto_now=True)
+    last_used_at = models.DateTimeField(_("last used at"), null=True, editable=False)
+
+    objects = OwnedQuerySet["ApiKey"].as_manager()
+
+    class Meta:
+        verbose_name = _("provider key")
+        verbose_name_plural = _("provider keys")
+        indexes = [
+            models.Index(fields=["user", "provider", "-created_at"], name="api_key_by_user"),
+            models.Index(
+                fields=["session_id"],
+                name="api_key_by_session",
+                condition=models.Q(session_id__isnull=False),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.provider_id} …{self.last4}"

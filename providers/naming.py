@@ -1,0 +1,129 @@
+"""From the names that callers give to a row of the catalogue.
+
+A model is named ``provider`` + ``model``, ``provider/model`` in one, or by its own name alone where
+that leaves no doubt. Names may hold slashes and colons themselves (``openai/gpt-oss-20b`` at Groq,
+``qwen3:8b`` at Ollama), so a slash is read both ways, as the provider's first.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Iterator, Sequence
+from functools import reduce
+from operator import or_
+
+from django.db.models import Q
+
+from accounts.authentication import Caller
+from providers import access
+from providers.models import Model, Provider
+from rini.errors import InvalidInput
+
+NEAR_NAMES = 5
+_Reading = tuple[str | None, str]
+"""A provider's slug (None: any) and a model's name."""
+
+
+def find_model(caller: Caller, provider: str | None, model: str, kind: str) -> Model:
+    """The model that is meant, with its provider; it may be disabled, or of another kind.
+
+    A provider that takes any model gets one that is in no table. Raises `InvalidInput`.
+    """
+    readings = list(_readings(provider, model))
+    named = reduce(or_, (Q(**_where(reading)) for reading in readings))
+    rows = list(Model.objects.select_related("provider").filter(named))
+    for slug, name in readings:
+        found = [row for row in rows if row.name == name and slug in {None, row.provider_id}]
+        if found:
+            return _choose(caller, found, model, kind)
+    return _unlisted(provider, model, kind) if provider else _unlisted_or_bare(model, kind)
+
+
+def find_provider(slug: str, field: str = "provider") -> Provider:
+    """An enabled provider. Raises `InvalidInput` with a message on `field`."""
+    row = Provider.objects.filter(slug=slug).first()
+    if row is None:
+        near = _near(slug, Provider.objects.values_list("slug", flat=True))
+        message = f"There is no provider {_quoted(slug)}.{near}"
+        raise invalid(field, "provider_not_found", message)
+    if not row.enabled:
+        raise invalid(field, "provider_disabled", f"The operator has disabled {slug}.")
+    return row
+
+
+def invalid(field: str, code: str, message: str) -> InvalidInput:
+    return InvalidInput(message, code=code, errors={field: [message]})
+
+
+def _readings(provider: str | None, model: str) -> Iterator[_Reading]:
+    """What the names may mean, the likeliest first."""
+    if provider:
+        yield provider, model
+        if model.startswith(f"{provider}/"):
+            yield provider, model.removeprefix(f"{provider}/")
+        return
+    head, _, tail = model.partition("/")
+    if tail:
+        yield head, tail
+    yield None, model
+
+
+def _where(reading: _Reading) -> dict[str, str]:
+    slug, name = reading
+    return {"name": name} if slug is None else {"provider_id": slug, "name": name}
+
+
+def _choose(caller: Caller, rows: Sequence[Model], model: str, kind: str) -> Model:
+    """Of several providers' models of the name, the only one that will do, or is usable."""
+    if len(rows) == 1:
+        return rows[0]
+    fitting = [row for row in rows if row.kind == kind and row.enabled and row.provider.enabled]
+    slugs = access.usable_providers(caller, [row.provider for row in fitting])
+    usable = [row for row in fitting if row.provider_id in slugs and access.allows(caller, row)]
+    for only in (fitting, usable):
+        if len(only) == 1:
+            return only[0]
+    names = ", ".join(str(row) for row in usable or fitting or rows)
+    message = f"Several providers have {_quoted(model)}. Name one: {names}."
+    raise invalid("model", "model_ambiguous", message)
+
+
+def _unlisted(slug: str, name: str, kind: str) -> Model:
+    """A model that the catalogue does not list, at a provider that takes any."""
+    provider = find_provider(slug)
+    if provider.any_model:
+        name = name.removeprefix(f"{slug}/")
+        return Model(provider=provider, name=name, kind=kind, vision=True, tools=True)
+    names = provider.models.filter(kind=kind, enabled=True).values_list("name", flat=True)
+    raise _not_found(f"{slug} has no {kind} model {_quoted(name)}.{_near(name, names)}")
+
+
+def _unlisted_or_bare(model: str, kind: str) -> Model:
+    head, _, tail = model.partition("/")
+    if tail and Provider.objects.filter(slug=head).exists():
+        return _unlisted(head, tail, kind)
+    known = Model.objects.filter(kind=kind, enabled=True, provider__enabled=True)
+    by_either_name = {name: str(row) for row in known for name in (row.name, str(row))}
+    near = _listed(by_either_name[name] for name in _close(model, by_either_name))
+    raise _not_found(f"There is no {kind} model {_quoted(model)}.{near}")
+
+
+def _not_found(message: str) -> InvalidInput:
+    return invalid("model", "model_not_found", f"{message} GET /llm/models lists yours.")
+
+
+def _near(name: str, names: Iterable[str]) -> str:
+    return _listed(_close(name, names))
+
+
+def _close(name: str, names: Iterable[str]) -> list[str]:
+    return difflib.get_close_matches(name[:200], list(names), NEAR_NAMES, cutoff=0.5)
+
+
+def _listed(names: Iterable[str]) -> str:
+    found = ", ".join(dict.fromkeys(names))
+    return f" Near it: {found}." if found else ""
+
+
+def _quoted(name: str) -> str:
+    return f"“{name[:100]}”"

@@ -1,0 +1,103 @@
+"""The HTTP API of provider keys, and the list of models."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from asgiref.sync import async_to_sync
+from django.db import connections
+from django.db.models import QuerySet
+from drf_spectacular.utils import extend_schema
+from rest_framework.decorators import action
+from rest_framework.mixins import DestroyModelMixin, ListModelMixin, RetrieveModelMixin
+from rest_framework.permissions import IsAuthenticated
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+from rest_framework.viewsets import GenericViewSet
+
+from accounts.authentication import caller_in
+from accounts.permissions import NotByLimitedToken
+from providers import access, catalogue, keys, serializers
+from providers.errors import ProviderError
+from providers.models import ApiKey
+from providers.wires.registry import wire_named
+from rini import sealed
+from rini.api_schema import problems
+
+
+class KeysView(ListModelMixin, RetrieveModelMixin, DestroyModelMixin, GenericViewSet[ApiKey]):
+    """The caller's keys for providers, newest first; not those that belong to a conversation."""
+
+    serializer_class = serializers.KeySerializer
+    permission_classes = [IsAuthenticated, NotByLimitedToken]
+    queryset = ApiKey.objects.none()
+    lookup_value_regex = "[^/]+"
+
+    def get_queryset(self) -> QuerySet[ApiKey]:
+        own = ApiKey.objects.visible_to(caller_in(self.request).user).filter(session_id=None)
+        return own.select_related("provider").order_by("-created_at", "-id")
+
+    @extend_schema(
+        request=serializers.NewKey,
+        responses={201: serializers.KeySerializer, **problems(400, 401, 403)},
+    )
+    def create(self, request: Request) -> Response:
+        """Store a key. It is encrypted, and no answer ever holds it again."""
+        serializer = serializers.NewKey(data=request.data)
+        serializer.is_valid(raise_exception=True)
+        new = serializer.validated_data
+        key = keys.store(
+            caller_in(request).user,
+            new["model_provider"],
+            new["api_key_value"],
+            description=new["description"],
+        )
+        return Response(self.get_serializer(key).data, 201)
+
+    @extend_schema(
+        request=serializers.KeyChange,
+        responses={200: serializers.KeySerializer, **problems(400, 401, 403, 404)},
+    )
+    def update(self, request: Request, pk: str) -> Response:
+        """Change the description and, when it is given, the value."""
+        key = self.get_object()
+        serializer = serializers.KeyChange(key, data=request.data)
+        serializer.is_valid(raise_exception=True)
+        change = serializer.validated_data
+        keys.change(key, description=change.get("description"), value=change.get("api_key_value"))
+        return Response(self.get_serializer(key).data)
+
+    @extend_schema(
+        request=None,
+        responses={200: serializers.Verification, **problems(401, 404, 429, 500, 502, 503, 504)},
+    )
+    @action(detail=True, methods=["post"])
+    def verify(self, request: Request, pk: str) -> Response:
+        """Ask the provider whether it accepts the key, by a call that costs nothing.
+
+        Where the provider could not say (it was not reached, or is busy), that is the answer.
+        """
+        return Response(_verification(self.get_object()))
+
+
+class ModelsView(APIView):
+    @extend_schema(
+        responses={200: serializers.ModelSerializer(many=True), **problems(401)},
+    )
+    def get(self, request: Request) -> Response:
+        """Every model that the caller can use now: there is a key, and the token is for it."""
+        models = access.usable_models(caller_in(request))
+        return Response(serializers.ModelSerializer(models, many=True).data)
+
+
+def _verification(key: ApiKey) -> dict[str, Any]:
+    target = catalogue.target_of(key.provider, "", sealed.take(key, "sealed"))
+    connections.close_all()  # none is held while the vendor thinks
+    try:
+        async_to_sync(wire_named(target.wire).verify)(target)
+    except ProviderError as error:
+        if error.retryable:
+            raise
+        return {"valid": False, "reason": error.detail, "code": error.code}
+    return {"valid": True}

@@ -1,0 +1,177 @@
+"""HTTP to vendors: one pool of connections per event loop, and failures as ProviderErrors.
+
+Redirects are not followed: they would carry the key to another address.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from typing import Any
+from weakref import WeakKeyDictionary
+
+import aiohttp
+import orjson
+
+from providers.errors import (
+    ProviderError,
+    ProviderFailed,
+    ProviderRefused,
+    ProviderTimeout,
+    ProviderUnavailable,
+)
+from providers.refusals import from_response
+from providers.types import Target
+
+MAX_ANSWER_BYTES = 256 * 1024 * 1024
+MAX_ERROR_BYTES = 64 * 1024
+
+
+class VendorClient:
+    """Sends requests to vendors. Timeouts are in seconds: to connect, until the first byte of the
+    answer (a model may think for long before it), and of silence after that."""
+
+    def __init__(
+        self,
+        *,
+        connect_timeout: float = 10,
+        first_byte_timeout: float = 300,
+        idle_timeout: float = 120,
+    ) -> None:
+        self._timeout = aiohttp.ClientTimeout(
+            total=None, sock_connect=connect_timeout, sock_read=first_byte_timeout
+        )
+        self._idle_timeout = idle_timeout
+        self._sessions: WeakKeyDictionary[asyncio.AbstractEventLoop, aiohttp.ClientSession]
+        self._sessions = WeakKeyDictionary()
+
+    async def send(
+        self,
+        method: str,
+        url: str,
+        target: Target,
+        *,
+        headers: Mapping[str, str],
+        body: Mapping[str, Any] | None = None,
+    ) -> VendorResponse:
+        """The vendor's answer of success, its body still to read. Close it in any case.
+
+        Raises ProviderError: any other answer by its status, body and headers, an address that
+        does not answer as ProviderUnavailable, one that takes too long as ProviderTimeout.
+        """
+        try:
+            response = await self._session().request(
+                method,
+                url,
+                data=None if body is None else _json(body, target),
+                headers={"Content-Type": "application/json", **headers},
+                allow_redirects=False,
+            )
+        except (aiohttp.ClientError, OSError, ValueError) as error:
+            raise _failure(error, target) from None
+        answer = VendorResponse(response, target, self._idle_timeout)
+        if 200 <= response.status < 300:
+            return answer
+        try:
+            told = await answer.whole(MAX_ERROR_BYTES)
+        except ProviderError:
+            told = b""
+        finally:
+            answer.close()
+        raise from_response(
+            target.provider, response.status, told, response.headers, key=target.api_key
+        )
+
+    async def close(self) -> None:
+        """Close the connections of the running event loop."""
+        session = self._sessions.pop(asyncio.get_running_loop(), None)
+        if session is not None:
+            await session.close()
+
+    def _session(self) -> aiohttp.ClientSession:
+        loop = asyncio.get_running_loop()
+        session = self._sessions.get(loop)
+        if session is None or session.closed:
+            session = self._sessions[loop] = aiohttp.ClientSession(
+                connector=aiohttp.TCPConnector(limit=0),
+                cookie_jar=aiohttp.DummyCookieJar(),
+                timeout=self._timeout,
+            )
+        return session
+
+
+class VendorResponse:
+    """The body of an answer, as it arrives."""
+
+    def __init__(
+        self, response: aiohttp.ClientResponse, target: Target, idle_timeout: float
+    ) -> None:
+        self._response = response
+        self._target = target
+        self._idle_timeout = idle_timeout
+        self._broken: ProviderError | None = None
+
+    async def piece(self) -> bytes:
+        """The next bytes; empty at the end. Raises ProviderUnavailable, once everything that came
+        was handed out, if the connection broke, and ProviderTimeout if the vendor went silent."""
+        if self._broken is not None:
+            raise self._broken
+        content = self._response.content
+        try:
+            piece = await content.readany()
+        except (aiohttp.ClientError, OSError) as error:
+            self._broken = _failure(error, self._target)
+            # aiohttp raises before it hands out what it holds, and has no public way to get it.
+            if rest := content._read_nowait(-1):
+                return rest
+            raise self._broken from None
+        if self._response.connection and self._response.connection.protocol:
+            self._response.connection.protocol.read_timeout = self._idle_timeout
+        return piece
+
+    async def whole(self, limit: int = MAX_ANSWER_BYTES) -> bytes:
+        """The rest of the body, at most about `limit` bytes of it (ProviderFailed beyond)."""
+        pieces, size = [], 0
+        while piece := await self.piece():
+            pieces.append(piece)
+            size += len(piece)
+            if size > limit:
+                raise ProviderFailed(f"{self._target.provider} answered with over {limit} bytes.")
+        return b"".join(pieces)
+
+    async def finish(self, timeout: float = 0.2) -> None:
+        """Read the end of a body of which all that matters has come, so that the connection can
+        serve again; a vendor that does not end it soon loses the connection instead."""
+        try:
+            async with asyncio.timeout(timeout):
+                await self.whole(MAX_ERROR_BYTES)
+        except (TimeoutError, ProviderError):
+            return
+
+    def close(self) -> None:
+        """Close the connection at once, unless the body was read to its end."""
+        self._response.close()
+
+
+def _json(body: Mapping[str, Any], target: Target) -> bytes:
+    try:
+        return orjson.dumps(body)
+    except TypeError as error:
+        raise ProviderRefused(
+            f"The request cannot be sent to {target.provider} as JSON: {error}."
+        ) from None
+
+
+def _failure(error: Exception, target: Target) -> ProviderError:
+    name = target.provider
+    if isinstance(error, aiohttp.ConnectionTimeoutError):
+        return ProviderUnavailable(f"{name} does not accept connections. Try again later.")
+    if isinstance(error, TimeoutError):
+        return ProviderTimeout(f"{name} did not answer in time. Try again later.")
+    if isinstance(error, aiohttp.InvalidURL):
+        return ProviderError(f"The base URL of {name} is not valid. Correct it.")
+    if isinstance(error, aiohttp.ClientConnectorError):
+        return ProviderUnavailable(
+            f"{name} cannot be reached. Check that it runs and that its base URL is right."
+        )
+    return ProviderUnavailable(f"The connection to {name} broke. Try again.")

@@ -1,0 +1,145 @@
+"""OpenAI's format over HTTP, for OpenAI and every vendor and server that speaks it."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
+from typing import Any
+
+import orjson
+
+from providers.errors import ProviderError, ProviderFailed, ProviderUnavailable
+from providers.refusals import from_stream, scrubbed
+from providers.types import ChatRequest, Chunk, Completion, Embeddings, Target
+from providers.wires.http import VendorClient, VendorResponse
+from rini.sse import EventTooLong, Parser
+
+
+class OpenAIWire:
+    """`providers.types.Wire` for ``POST {base_url}/chat/completions`` and its neighbours.
+
+    The request's parameters go as they are, and so do the chunks and answers that come back.
+    """
+
+    def __init__(self, client: VendorClient | None = None) -> None:
+        self._client = client or VendorClient()
+
+    async def stream(self, target: Target, request: ChatRequest) -> AsyncGenerator[Chunk]:
+        options = {**(request.params.get("stream_options") or {}), "include_usage": True}
+        body = _body(target, request) | {"stream": True, "stream_options": options}
+        response = await self._send("POST", "chat/completions", target, body)
+        reading = _Reading(target)
+        try:
+            while not reading.is_over:
+                try:
+                    piece = await response.piece()
+                except ProviderUnavailable:
+                    if reading.began:
+                        return
+                    raise
+                for chunk in reading.feed(piece):
+                    yield chunk
+            await response.finish()
+        finally:
+            response.close()
+
+    async def complete(self, target: Target, request: ChatRequest) -> Completion:
+        body = _body(target, request)
+        body.pop("stream_options", None)
+        answer = await self._ask("POST", "chat/completions", target, body | {"stream": False})
+        return _with("choices", answer, target)
+
+    async def embed(
+        self, target: Target, inputs: Sequence[str], params: Mapping[str, Any]
+    ) -> Embeddings:
+        body = {**params, "model": target.model, "input": list(inputs)}
+        return _with("data", await self._ask("POST", "embeddings", target, body), target)
+
+    async def verify(self, target: Target) -> None:
+        _with("data", await self._ask("GET", "models", target), target)
+
+    async def close(self) -> None:
+        await self._client.close()
+
+    async def _ask(
+        self, method: str, path: str, target: Target, body: Mapping[str, Any] | None = None
+    ) -> object:
+        response = await self._send(method, path, target, body)
+        try:
+            return _parsed(await response.whole())
+        finally:
+            response.close()
+
+    async def _send(
+        self, method: str, path: str, target: Target, body: Mapping[str, Any] | None = None
+    ) -> VendorResponse:
+        headers = {}
+        if target.api_key is not None:
+            headers["Authorization"] = f"Bearer {target.api_key.reveal()}"
+        url = f"{target.base_url.rstrip('/')}/{path}"
+        return await self._client.send(method, url, target, headers=headers, body=body)
+
+
+class _Reading:
+    """Makes chunks of a stream's bytes. What makes no sense ends the stream, and raises if
+    nothing came before it; so does an end before the first chunk."""
+
+    def __init__(self, target: Target) -> None:
+        self.began = False
+        self.is_over = False
+        self._target = target
+        self._parser = Parser()
+        self._opening = b""
+
+    def feed(self, piece: bytes) -> Iterator[Chunk]:
+        """The chunks that `piece` ends; an empty piece is the end of the body."""
+        if not self.began:
+            self._opening += piece[: 4096 - len(self._opening)]
+        try:
+            payloads = self._parser.feed(piece)
+        except EventTooLong:
+            payloads, piece = [], b""
+        for payload in payloads:
+            chunk = None if payload == b"[DONE]" else _parsed(payload)
+            if not isinstance(chunk, dict):
+                piece = b""
+                break
+            if chunk.get("error"):
+                raise from_stream(self._target.provider, chunk, key=self._target.api_key)
+            self.began = True
+            yield chunk
+        self.is_over = not piece
+        if self.is_over and not self.began:
+            raise _no_sense(self._opening, self._target)
+
+
+def _body(target: Target, request: ChatRequest) -> dict[str, Any]:
+    return {**request.params, "model": target.model, "messages": list(request.messages)}
+
+
+def _parsed(data: bytes) -> object:
+    """The JSON value, or the bytes themselves if they are none."""
+    try:
+        return orjson.loads(data)
+    except orjson.JSONDecodeError:
+        return data
+
+
+def _with(field: str, answer: object, target: Target) -> dict[str, Any]:
+    """`answer` if it is an object with a list in `field`; raises what it is otherwise."""
+    if isinstance(answer, dict) and isinstance(answer.get(field), list):
+        return answer
+    raise _no_sense(answer, target)
+
+
+def _no_sense(answer: object, target: Target) -> ProviderError:
+    """The error for an answer of success that is none: an error in it, a page, or nothing."""
+    if isinstance(answer, bytes):
+        answer = _parsed(answer)
+    if isinstance(answer, dict) and answer.get("error"):
+        return from_stream(target.provider, answer, key=target.api_key)
+    text = answer if isinstance(answer, bytes) else orjson.dumps(answer)
+    quoted = scrubbed(text.decode(errors="replace"), target.api_key)[:80] or "nothing"
+    return ProviderFailed(
+        f"{target.provider} did not answer in OpenAI's format. It begins: {quoted}. "
+        "Check that the base URL is right and has its version (…/v1)."
+    )

@@ -1,0 +1,86 @@
+"""Checks of what the environment gives, before anything starts.
+
+A wrong value ends the process with one line that says which variable, what is wrong with it and
+how to make a good one: whoever starts a server reads the last line, not a traceback.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Mapping
+from typing import Never
+
+from rini.secret import Secret
+
+WELL_KNOWN = ("changeme", "change-me", "change_me", "secret", "password", "insecure", "example")
+MINIMUM_LENGTH = 32
+
+
+def refuse(variable: str, fault: str, remedy: str) -> Never:
+    """End the process with one clear line."""
+    raise SystemExit(f"rini: {variable} {fault}. {remedy}")
+
+
+def signing_secret(variable: str, value: str) -> str:
+    """A secret that signs things: at least 32 characters and not one that everybody knows."""
+    remedy = "Make one with: python3 -c 'import secrets; print(secrets.token_urlsafe(48))'."
+    if not value:
+        refuse(variable, "is not set", remedy)
+    if len(value) < MINIMUM_LENGTH:
+        refuse(variable, f"has {len(value)} characters and needs {MINIMUM_LENGTH}", remedy)
+    if _is_guessable(value):
+        refuse(variable, "is a well-known or repetitive value", remedy)
+    return value
+
+
+def master_keys(variable: str, value: str) -> list[bytes]:
+    """The keys that wrap every stored secret, newest first: base64 of 32 bytes, by commas."""
+    remedy = (
+        "Make one with: python3 -c 'import base64, secrets; "
+        "print(base64.b64encode(secrets.token_bytes(32)).decode())'."
+    )
+    keys = [_decoded(variable, part.strip(), remedy) for part in value.split(",") if part.strip()]
+    if not keys:
+        refuse(variable, "is not set", remedy)
+    return keys
+
+
+def provider_addresses(environment: Mapping[str, str]) -> dict[str, str]:
+    """``<PROVIDER>_BASE_URL`` by provider, and ``LLM_SERVER_URL`` for ``local``."""
+    found = _by_provider(environment, "_BASE_URL")
+    if server := environment.get("LLM_SERVER_URL", "").strip().rstrip("/"):
+        found["local"] = server if server.endswith("/v1") else f"{server}/v1"
+    return {provider: address.rstrip("/") for provider, address in found.items()}
+
+
+def provider_keys(environment: Mapping[str, str]) -> dict[str, Secret]:
+    """The operator's ``<PROVIDER>_API_KEY`` by provider; ``GEMINI_API_KEY`` serves google too."""
+    found = _by_provider(environment, "_API_KEY")
+    if gemini := found.pop("gemini", ""):
+        found.setdefault("google", gemini)
+    return {provider: Secret(key) for provider, key in found.items()}
+
+
+def _by_provider(environment: Mapping[str, str], ending: str) -> dict[str, str]:
+    return {
+        name.removesuffix(ending).lower(): value.strip()
+        for name, value in environment.items()
+        if name.endswith(ending) and value.strip()
+    }
+
+
+def _decoded(variable: str, text: str, remedy: str) -> bytes:
+    try:
+        key = base64.b64decode(text, validate=True)
+    except (binascii.Error, ValueError):
+        refuse(variable, "is not base64", remedy)
+    if len(key) != 32:
+        refuse(variable, f"decodes to {len(key)} bytes and needs 32", remedy)
+    if len(set(key)) < 8:
+        refuse(variable, "is a well-known or repetitive value", remedy)
+    return key
+
+
+def _is_guessable(value: str) -> bool:
+    return len(set(value)) < 8 or any(word in value.lower() for word in WELL_KNOWN)

@@ -1,0 +1,141 @@
+"""The tree of errors that a caller may see.
+
+    RiniError                      500 internal_error
+    ├── InvalidInput               400 invalid_input        (`errors`: field → messages)
+    ├── NotAuthenticated           401 not_authenticated
+    ├── BudgetExceeded             402 budget_exceeded
+    ├── Forbidden                  403 forbidden
+    ├── NotFound                   404 not_found
+    ├── MethodNotAllowed           405 method_not_allowed
+    ├── Conflict                   409 conflict
+    ├── TooLarge                   413 too_large
+    ├── RateLimited                429 rate_limited         (`retry_after`)
+    ├── Unavailable                503 unavailable          (`retry_after`)
+    └── providers.errors.ProviderError …                    what a vendor did wrong
+
+A class knows its ``code`` and ``status``; what was wrong and what to do is the ``detail`` of the
+instance. The dialects render the same errors in their own shapes; `problem` is the native one.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from http import HTTPStatus
+from typing import Any
+
+FieldErrors = Mapping[str, Sequence[str]]
+
+
+class RiniError(Exception):
+    """The root. `detail` is a sentence for the person who has to put it right."""
+
+    status = 500
+    code = "internal_error"
+    detail = "Something went wrong inside Rini. The request's id is in its log."
+
+    def __init__(
+        self,
+        detail: str | None = None,
+        *,
+        code: str | None = None,
+        errors: FieldErrors | None = None,
+        retry_after: float | None = None,
+    ) -> None:
+        super().__init__(detail or self.detail)
+        if detail is not None:
+            self.detail = detail
+        if code is not None:
+            self.code = code
+        self.errors = errors
+        self.retry_after = retry_after
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """What the answer carries besides: ``Retry-After`` in whole seconds, rounded up."""
+        if self.retry_after is None:
+            return {}
+        return {"Retry-After": str(max(1, math.ceil(self.retry_after)))}
+
+
+class InvalidInput(RiniError):
+    status = 400
+    code = "invalid_input"
+    detail = "The request is not valid."
+
+
+class NotAuthenticated(RiniError):
+    status = 401
+    code = "not_authenticated"
+    detail = "Send a token: `Authorization: Bearer <access token or API token>`."
+
+    @property
+    def headers(self) -> dict[str, str]:
+        return {"WWW-Authenticate": "Bearer"}
+
+
+class BudgetExceeded(RiniError):
+    status = 402
+    code = "budget_exceeded"
+    detail = "A budget does not allow this call."
+
+
+class Forbidden(RiniError):
+    status = 403
+    code = "forbidden"
+    detail = "This is not allowed."
+
+
+class NotFound(RiniError):
+    status = 404
+    code = "not_found"
+    detail = "There is nothing here."
+
+
+class MethodNotAllowed(RiniError):
+    status = 405
+    code = "method_not_allowed"
+    detail = "This address does not take this method."
+
+
+class Conflict(RiniError):
+    status = 409
+    code = "conflict"
+    detail = "Another request was first."
+
+
+class TooLarge(RiniError):
+    status = 413
+    code = "too_large"
+    detail = "The request is too large."
+
+
+class RateLimited(RiniError):
+    status = 429
+    code = "rate_limited"
+    detail = "Too many requests; try again later."
+
+
+class Unavailable(RiniError):
+    status = 503
+    code = "unavailable"
+    detail = "Rini cannot reach its database now; try again shortly."
+
+    def __init__(self, detail: str | None = None, **more: Any) -> None:
+        more.setdefault("retry_after", 5)
+        super().__init__(detail, **more)
+
+
+def problem(error: RiniError, request_id: str) -> dict[str, Any]:
+    """`error` as RFC 9457 problem details, the native API's shape."""
+    body: dict[str, Any] = {
+        "type": "about:blank",
+        "title": HTTPStatus(error.status).phrase,
+        "status": error.status,
+        "detail": error.detail,
+        "code": error.code,
+        "request_id": request_id,
+    }
+    if error.errors:
+        body["errors"] = {field: list(messages) for field, messages in error.errors.items()}
+    return body

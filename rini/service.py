@@ -1,0 +1,64 @@
+"""What is asked of the service itself: who it is, whether it lives, whether it is ready."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import redis
+from django.conf import settings
+from django.db import DatabaseError, connection
+from django.http import HttpRequest, JsonResponse
+from django.utils import timezone
+
+from rini import __version__
+
+_redis = redis.Redis.from_url(settings.REDIS_URL, socket_timeout=2, socket_connect_timeout=2)
+
+
+def index(request: HttpRequest) -> JsonResponse:
+    return JsonResponse(
+        {
+            "message": "This is Rini. Its API is described at /docs.",
+            "service": "rini",
+            "status": "running",
+            "version": __version__,
+            "timestamp": _now(),
+        }
+    )
+
+
+def livez(request: HttpRequest) -> JsonResponse:
+    """The process answers; says nothing of what it needs."""
+    return JsonResponse({"status": "alive"})
+
+
+def readyz(request: HttpRequest) -> JsonResponse:
+    """The database and the cache answer too: 200, else 503."""
+    parts = {"database": _state(_ask_database), "redis": _state(_ask_redis)}
+    ready = all(state == "connected" for state in parts.values())
+    status = "healthy" if ready else "unhealthy"
+    return JsonResponse(
+        {"status": status, **parts, "version": __version__, "timestamp": _now()},
+        status=200 if ready else 503,
+    )
+
+
+def _state(ask: Callable[[], None]) -> str:
+    try:
+        ask()
+    except (DatabaseError, redis.RedisError):
+        return "disconnected"
+    return "connected"
+
+
+def _ask_database() -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT 1")
+
+
+def _ask_redis() -> None:
+    _redis.ping()
+
+
+def _now() -> str:
+    return timezone.now().isoformat().replace("+00:00", "Z")

@@ -1,0 +1,233 @@
+"""Every setting of Rini, from the environment. `.env.example` explains each variable.
+
+Without ``DATABASE_URL`` and ``REDIS_URL`` the servers are the embedded ones, and their addresses
+and Rini's secrets come from the data folder.
+"""
+
+import os
+from datetime import timedelta
+from pathlib import Path
+
+import django_stubs_ext
+import environ
+
+from rini import __version__, datadir, environment, logs
+
+django_stubs_ext.monkeypatch()  # Django's classes take type arguments at run time too
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+env = environ.Env()
+environ.Env.read_env(env.str("RINI_ENV_FILE", default=str(BASE_DIR / ".env")))
+
+# -- where things are ---------------------------------------------------------------------------
+HOST = env.str("HOST", default="127.0.0.1")
+PORT = env.int("PORT", default=8000)
+DATA_DIR = Path(env.str("RINI_DATA_DIR", default=str(BASE_DIR / "var"))).resolve()
+DATABASE_URL = env.str("DATABASE_URL", default="")
+REDIS_URL = env.str("REDIS_URL", default="")
+EMBEDDED_DATABASE = not DATABASE_URL
+EMBEDDED_REDIS = not REDIS_URL
+_installation = datadir.load(DATA_DIR) if EMBEDDED_DATABASE or EMBEDDED_REDIS else None
+if _installation is not None:
+    DATABASE_URL = DATABASE_URL or _installation.database_url
+    REDIS_URL = REDIS_URL or _installation.redis_url
+
+# -- secrets ------------------------------------------------------------------------------------
+# Generated ones belong to the embedded database: whoever brings a database brings the secrets.
+_generated = _installation if EMBEDDED_DATABASE else None
+MASTER_KEYS = environment.master_keys(
+    "RINI_API_MASTER_KEY",
+    env.str("RINI_API_MASTER_KEY", default=_generated.master_key if _generated else ""),
+)
+SECRET_KEY = environment.signing_secret(
+    "SECRET_KEY", env.str("SECRET_KEY", default=_generated.django_secret if _generated else "")
+)
+JWT_SECRET_KEY = environment.signing_secret(
+    "JWT_SECRET_KEY", env.str("JWT_SECRET_KEY", default=_generated.jwt_secret if _generated else "")
+)
+
+# -- Django -------------------------------------------------------------------------------------
+DEBUG = env.bool("DEBUG", default=False)
+ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["*"])
+CORS_ORIGINS = env.list("CORS_ORIGINS", default=[])
+CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
+if env.bool("BEHIND_TLS_PROXY", default=False):
+    SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+    SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = True
+
+ROOT_URLCONF = "rini.urls"
+ASGI_APPLICATION = "rini.asgi.application"
+APPEND_SLASH = False  # both forms of every address answer; a redirected POST loses its body
+INSTALLED_APPS = [
+    "daphne",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "channels",
+    "rest_framework",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
+    "rini",
+    "accounts",
+    "billing",
+    "providers",
+    "memory",
+    "knowledge",
+    "conversations",
+]
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.locale.LocaleMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+]
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ]
+        },
+    }
+]
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+LANGUAGE_CODE = "en"
+LANGUAGES = [("en", "English"), ("ko", "한국어"), ("zh-hans", "简体中文"), ("ja", "日本語")]
+TIME_ZONE = "UTC"
+USE_TZ = True
+STATIC_URL = "static/"
+STATIC_ROOT = BASE_DIR / "static"
+WHITENOISE_USE_FINDERS = True  # so that `make run` needs no collectstatic
+
+# -- storage ------------------------------------------------------------------------------------
+DATABASE_POOL_SIZE = env.int("DATABASE_POOL_SIZE", default=10)
+DATABASES = {"default": env.db_url_config(DATABASE_URL)}
+DATABASES["default"]["CONN_MAX_AGE"] = 0
+DATABASES["default"]["OPTIONS"] = {
+    **DATABASES["default"].get("OPTIONS", {}),
+    "application_name": "rini",
+    "connect_timeout": 5,
+    # min_size 0: a process that only starts up or forks opens no connection for it.
+    "pool": {"min_size": 0, "max_size": DATABASE_POOL_SIZE, "timeout": 10}
+    if DATABASE_POOL_SIZE
+    else False,
+}
+CACHES = {
+    "default": {
+        "BACKEND": "django.core.cache.backends.redis.RedisCache",
+        "LOCATION": REDIS_URL,
+        "OPTIONS": {"socket_timeout": 2, "socket_connect_timeout": 2},
+    }
+}
+
+# -- accounts -----------------------------------------------------------------------------------
+AUTH_USER_MODEL = "accounts.User"
+SILENCED_SYSTEM_CHECKS = ["auth.E003"]  # the user name is unique by a constraint that ignores case
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.Argon2PasswordHasher"]
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": f"django.contrib.auth.password_validation.{name}"}
+    for name in (
+        "UserAttributeSimilarityValidator",
+        "MinimumLengthValidator",
+        "CommonPasswordValidator",
+    )
+]
+OPEN_REGISTRATION = env.bool("OPEN_REGISTRATION", default=True)
+JWT_ALGORITHM = env.str("JWT_ALGORITHM", default="HS256")
+if JWT_ALGORITHM not in {"HS256", "HS384", "HS512"}:
+    environment.refuse("JWT_ALGORITHM", f"is {JWT_ALGORITHM!r}", "Give HS256, HS384 or HS512.")
+JWT_ACCESS_TOKEN_EXPIRE_MINUTES = env.int("JWT_ACCESS_TOKEN_EXPIRE_MINUTES", default=60)
+JWT_REFRESH_TOKEN_EXPIRE_DAYS = env.int("JWT_REFRESH_TOKEN_EXPIRE_DAYS", default=30)
+SIMPLE_JWT = {
+    "ALGORITHM": JWT_ALGORITHM,
+    "SIGNING_KEY": JWT_SECRET_KEY,
+    "ACCESS_TOKEN_LIFETIME": timedelta(minutes=JWT_ACCESS_TOKEN_EXPIRE_MINUTES),
+    "ISSUER": "rini",
+}
+API_TOKEN_ROTATION_GRACE_MINUTES = env.int("API_TOKEN_ROTATION_GRACE_MINUTES", default=60)
+
+# -- the API ------------------------------------------------------------------------------------
+MAX_REQUEST_BYTES = env.int("MAX_REQUEST_BYTES", default=32 * 1024 * 1024)
+MAX_TEXT_CHARACTERS = env.int("MAX_TEXT_CHARACTERS", default=1_000_000)
+DATA_UPLOAD_MAX_MEMORY_SIZE = MAX_REQUEST_BYTES
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": ["accounts.authentication.BearerAuthentication"],
+    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_PARSER_CLASSES": ["rini.parsing.JSONParser"],
+    "DEFAULT_PAGINATION_CLASS": "rini.api.SkipLimitPagination",
+    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "EXCEPTION_HANDLER": "rini.api.exception_handler",
+    "UNAUTHENTICATED_USER": None,
+    "TEST_REQUEST_DEFAULT_FORMAT": "json",
+}
+SPECTACULAR_SETTINGS = {
+    "TITLE": "Rini",
+    "DESCRIPTION": "A self-hosted backend for applications that talk to language models.",
+    "VERSION": __version__,
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
+    "SERVE_AUTHENTICATION": [],
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    "REDOC_DIST": "SIDECAR",
+    "COMPONENT_SPLIT_REQUEST": True,
+    "PREPROCESSING_HOOKS": ["rini.openapi.add_endpoints"],
+}
+
+# -- models and their providers -----------------------------------------------------------------
+PROVIDER_BASE_URLS = environment.provider_addresses(os.environ)
+PROVIDER_API_KEYS = environment.provider_keys(os.environ)
+PROVIDER_CONNECT_TIMEOUT = env.float("PROVIDER_CONNECT_TIMEOUT", default=10.0)
+PROVIDER_READ_TIMEOUT = env.float("PROVIDER_READ_TIMEOUT", default=300.0)
+DEFAULT_MODEL = env.str("DEFAULT_MODEL", default="")
+DEMO_TOKENS_PER_SECOND = env.float("DEMO_TOKENS_PER_SECOND", default=50.0)
+
+# -- generations --------------------------------------------------------------------------------
+JOURNAL_FLUSH_SECONDS = env.float("JOURNAL_FLUSH_SECONDS", default=0.1)
+JOURNAL_RETENTION_HOURS = env.int("JOURNAL_RETENTION_HOURS", default=24)
+PROCESS_DEAD_AFTER_SECONDS = env.float("PROCESS_DEAD_AFTER_SECONDS", default=10.0)
+STREAM_KEEPALIVE_SECONDS = env.float("STREAM_KEEPALIVE_SECONDS", default=15.0)
+
+# -- background work ----------------------------------------------------------------------------
+CELERY_BROKER_URL = REDIS_URL
+CELERY_TASK_IGNORE_RESULT = True
+CELERY_TASK_ACKS_LATE = True
+CELERY_TASK_REJECT_ON_WORKER_LOST = True
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+CELERY_WORKER_SOFT_SHUTDOWN_TIMEOUT = 5.0
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_BROKER_TRANSPORT_OPTIONS = {
+    "visibility_timeout": 3600,
+    "socket_timeout": 5,
+    "socket_connect_timeout": 5,
+}
+CELERY_ACCEPT_CONTENT = ["json"]
+CELERY_TASK_SERIALIZER = "json"
+CELERY_TIMEZONE = "UTC"
+CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+CELERY_BEAT_SCHEDULE = {
+    "reap-generations": {"task": "conversations.tasks.reap", "schedule": 5.0},
+    "sweep-holds": {"task": "providers.tasks.sweep", "schedule": 5.0},
+    "trim-journal": {"task": "conversations.tasks.trim_journal", "schedule": 3600.0},
+    "make-ledger-partitions": {"task": "billing.tasks.make_partitions", "schedule": 86400.0},
+    "forget-refresh-tokens": {"task": "accounts.tasks.forget_refresh_tokens", "schedule": 86400.0},
+}
+
+# -- logs ---------------------------------------------------------------------------------------
+LOG_LEVEL = env.str("LOG_LEVEL", default="INFO").upper()
+LOG_FORMAT = env.str("LOG_FORMAT", default="console" if DEBUG or EMBEDDED_DATABASE else "json")
+LOGGING_CONFIG = None
+logs.configure(LOG_LEVEL, LOG_FORMAT)

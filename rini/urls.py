@@ -1,0 +1,34 @@
+"""The roof of the Django side: every address that Django answers.
+
+The hot and streaming ones are in `rini.asgi`.
+"""
+
+from __future__ import annotations
+
+from django.contrib import admin
+from django.urls import include, path, re_path
+from drf_spectacular.views import (
+    SpectacularJSONAPIView,
+    SpectacularRedocView,
+    SpectacularSwaggerView,
+)
+
+from rini import service
+
+handler400 = "rini.api.bad_request"
+handler404 = "rini.api.page_not_found"
+handler500 = "rini.api.server_error"
+
+urlpatterns = [
+    path("", service.index),
+    re_path(r"^livez/?$", service.livez),
+    re_path(r"^readyz/?$", service.readyz),
+    re_path(r"^health/?$", service.readyz),
+    re_path(r"^openapi\.json/?$", SpectacularJSONAPIView.as_view(), name="schema"),
+    re_path(r"^docs/?$", SpectacularSwaggerView.as_view(url_name="schema")),
+    re_path(r"^redoc/?$", SpectacularRedocView.as_view(url_name="schema")),
+    path("admin/", admin.site.urls),
+    path("", include("accounts.urls")),
+    path("", include("providers.urls")),
+    path("", include("conversations.urls")),
+]

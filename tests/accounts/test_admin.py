@@ -1,0 +1,132 @@
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+import httpx
+import pytest
+
+from accounts.models import ApiToken, RefreshToken, User
+from tests.conftest import User as Client
+from tests.rini_server import RiniServer
+
+PASSWORD = "비밀번호 七色の虹 9"
+
+
+class Browser(httpx.Client):
+    def send_form(self, address: str, **fields: str | list[str]) -> httpx.Response:
+        """Open a page and send its form."""
+        page = self.get(address)
+        assert page.status_code == 200, page.text
+        found = re.search(r'name="csrfmiddlewaretoken" value="([^"]+)"', page.text)
+        assert found is not None
+        return self.post(page.url, data={"csrfmiddlewaretoken": found[1], **fields})
+
+
+@pytest.fixture
+def browser(server: RiniServer, olga: Client) -> Iterator[Browser]:
+    """Olga's browser, logged in to the admin."""
+    with Browser(base_url=server.url, follow_redirects=True, timeout=30) as browser:
+        login = browser.send_form("/admin/", username="olga", password="올가의 긴 암호 2468")
+        assert login.url.path == "/admin/"
+        yield browser
+
+
+def test_users_stay_out_of_the_admin(client: httpx.Client, alice: Client) -> None:
+    assert client.get("/admin/").status_code == 302
+    assert alice.get("/admin/accounts/user/").status_code == 302
+
+
+def test_an_operators_password_cannot_be_guessed_without_end(
+    server: RiniServer, olga: Client
+) -> None:
+    with Browser(base_url=server.url, follow_redirects=True, timeout=30) as browser:
+        for number in range(10):
+            answer = browser.send_form("/admin/", username="olga", password=f"guess {number}")
+            assert "Too many" not in answer.text
+        answer = browser.send_form("/admin/", username="olga", password="올가의 긴 암호 2468")
+        assert "Too many wrong passwords" in answer.text
+        assert answer.url.path == "/admin/login/"
+
+
+def test_an_operator_makes_an_account(browser: Browser, client: httpx.Client) -> None:
+    browser.send_form(
+        "/admin/accounts/user/add/",
+        username="김민준",
+        usable_password="true",
+        password1=PASSWORD,
+        password2=PASSWORD,
+    )
+    body = {"username": "김민준", "password": PASSWORD}
+    assert client.post("/auth/token", json=body).status_code == 200
+
+
+def test_an_operator_changes_an_account_without_a_name(browser: Browser, alice: Client) -> None:
+    page = browser.send_form(
+        f"/admin/accounts/user/{alice.user_id}/change/", email="a@example.org", is_active="on"
+    )
+    assert "errornote" not in page.text
+    account = alice.get("/users/me").json()
+    assert account["email"] == "a@example.org"
+    assert account["username"] is None
+
+
+def test_a_password_that_an_operator_sets_ends_every_login(
+    browser: Browser, client: httpx.Client, alice: Client
+) -> None:
+    alice.patch("/users/me", json={"username": "alice", "password": PASSWORD})
+    login = client.post("/auth/token", json={"username": "alice", "password": PASSWORD}).json()
+    browser.send_form(
+        f"/admin/accounts/user/{alice.user_id}/password/",
+        usable_password="true",
+        password1="새로운 비밀번호 42",
+        password2="새로운 비밀번호 42",
+    )
+    body = {"refresh_token": login["refresh_token"]}
+    assert client.post("/auth/refresh", json=body).status_code == 401
+    body = {"username": "alice", "password": "새로운 비밀번호 42"}
+    assert client.post("/auth/token", json=body).status_code == 200
+
+
+def test_deactivating_refuses_the_tokens_but_never_the_operator_who_does_it(
+    browser: Browser, alice: Client, olga: Client
+) -> None:
+    chosen = [alice.user_id, olga.user_id]
+    browser.send_form("/admin/accounts/user/", action="deactivate", _selected_action=chosen)
+    assert alice.get("/users/me").status_code == 401
+    assert olga.get("/users/me").status_code == 200
+    browser.send_form("/admin/accounts/user/", action="activate", _selected_action=alice.user_id)
+    assert alice.get("/users/me").status_code == 200
+
+
+def test_an_operator_revokes_a_token(browser: Browser, client: httpx.Client, alice: Client) -> None:
+    made = alice.post("/tokens/", json={"name": "노트북"}).json()
+    browser.send_form("/admin/accounts/apitoken/", action="revoke", _selected_action=made["id"])
+    headers = {"Authorization": f"Bearer {made['token']}"}
+    assert client.get("/users/me", headers=headers).status_code == 401
+    assert not ApiToken.objects.exists()
+
+
+def test_no_page_shows_a_secret_or_a_digest(browser: Browser, alice: Client) -> None:
+    secret = alice.post("/tokens/", json={"name": "노트북"}).json()["token"]
+    token, link = ApiToken.objects.get(), RefreshToken.objects.get(user_id=alice.user_id)
+    pages = [
+        "/admin/accounts/apitoken/",
+        f"/admin/accounts/apitoken/{token.pk}/change/",
+        "/admin/accounts/refreshtoken/",
+        f"/admin/accounts/refreshtoken/{link.pk}/change/",
+        f"/admin/accounts/user/{alice.user_id}/change/",
+    ]
+    for page in pages:
+        answer = browser.get(page)
+        assert answer.status_code == 200
+        for hidden in (secret, bytes(token.digest).hex(), bytes(link.digest).hex()):
+            assert hidden not in answer.text
+        assert "digest" not in answer.text
+
+
+def test_refresh_tokens_can_only_be_looked_at(browser: Browser, alice: Client) -> None:
+    link = RefreshToken.objects.get(user_id=alice.user_id)
+    assert browser.get("/admin/accounts/refreshtoken/add/").status_code == 403
+    assert browser.get(f"/admin/accounts/refreshtoken/{link.pk}/delete/").status_code == 403
+    assert User.objects.filter(pk=alice.user_id).exists()

@@ -1,0 +1,170 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from datetime import timedelta
+from decimal import Decimal
+from io import StringIO
+from typing import Any
+
+import pytest
+from django.core.management import call_command
+from django.db import connection, transaction
+from django.utils import timezone
+
+from billing import pricing
+from billing.models import Price
+from providers import refresh, seeds
+from providers.models import Model, Provider
+
+
+@pytest.fixture
+def rolled_back(database: None) -> Iterator[None]:
+    """What the test does to the catalogue is undone."""
+    with transaction.atomic():
+        yield
+        transaction.set_rollback(True)
+    pricing._remembered.clear()
+    connection.close()
+
+
+def refreshed(*options: str) -> str:
+    output = StringIO()
+    call_command("refresh_catalogue", *options, stdout=output)
+    return output.getvalue()
+
+
+def counts() -> tuple[int, int, int]:
+    return Provider.objects.count(), Model.objects.count(), Price.objects.count()
+
+
+def test_a_migrated_database_has_the_whole_catalogue(rolled_back: None) -> None:
+    assert {row.slug for row in seeds.providers()} <= set(
+        Provider.objects.values_list("slug", flat=True)
+    )
+    assert refreshed("--dry-run").startswith("0 providers, 0 models and 0 prices would be added")
+
+
+def test_an_emptied_database_is_filled_by_migrate_once(rolled_back: None) -> None:
+    before = counts()
+    for table in (Model, Provider, Price):
+        table._base_manager.all().delete()
+    call_command("migrate", verbosity=0)
+    assert counts() == before
+    Model.objects.filter(provider="groq").delete()
+    call_command("migrate", verbosity=0)
+    assert not Model.objects.filter(provider="groq").exists()
+
+
+def test_a_dry_run_shows_changes_and_makes_none(rolled_back: None) -> None:
+    Model.objects.filter(provider="openai", name="gpt-4o").delete()
+    Model.objects.filter(provider="openai", name="gpt-4").update(context_window=5)
+    before = counts()
+    said = refreshed("--dry-run")
+    assert "+ model openai/gpt-4o" in said
+    assert "~ model openai/gpt-4: context_window 5 → 8192" in said
+    assert counts() == before
+    assert refreshed() == said.replace("would be", "were")
+    assert Model.objects.get(provider="openai", name="gpt-4").context_window == 8192
+
+
+def test_a_model_that_was_edited_by_hand_stays(rolled_back: None) -> None:
+    named = Model.objects.filter(provider="openai", name="gpt-4o")
+    named.update(context_window=5, edited=True)
+    assert "= model openai/gpt-4o was edited by hand" in refreshed()
+    assert named.get().context_window == 5
+
+
+def test_a_price_that_differs_is_added_and_the_old_one_stays(rolled_back: None) -> None:
+    rows = Price.objects.filter(provider="google", model="gemini-2.5-pro")
+    old = set(rows.values_list("pk", flat=True))
+    rows.filter(above_input_tokens=200_000).update(input_rate=1)
+    before = timezone.now()
+    assert "~ price google/gemini-2.5-pro" in refreshed()
+    added = rows.exclude(pk__in=old)
+    assert sorted(row.above_input_tokens for row in added) == [0, 200_000]
+    assert all(row.effective_from >= before for row in added)
+    assert rows.filter(pk__in=old).count() == len(old)
+    assert refreshed("--dry-run").startswith("0 providers, 0 models and 0 prices")
+
+
+def test_an_operator_s_price_is_not_outdone_by_a_seeded_one(rolled_back: None) -> None:
+    named = {"provider": "openai", "model": "gpt-4o"}
+    Price.objects.create(**named, input_rate=7, output_rate=7)
+    Price.objects.filter(**named, source__startswith="litellm").update(input_rate=1)
+    assert "= price openai/gpt-4o is the operator's" in refreshed()
+    later = timezone.now() + timedelta(days=1)
+    price = pricing.price_of("openai", "gpt-4o", later, 1)
+    assert price is not None
+    assert price.input_rate == 7
+
+
+def test_rows_that_no_release_knows_stay(rolled_back: None) -> None:
+    Provider.objects.create(slug="house", name="우리 집", wire="openai", base_url="http://h/v1")
+    Model.objects.create(provider_id="house", name="모델")
+    refreshed()
+    assert Model.objects.filter(provider="house").exists()
+
+
+def test_every_seeded_rate_is_the_table_s_to_the_last_digit() -> None:
+    table = seeds._table()
+    checked = 0
+    for model in seeds.models():
+        key = next((k for k in (f"gemini/{model.name}", model.name) if k in table), None)
+        if key is None or not model.rates or model.source == seeds.OWN_SOURCE:
+            continue
+        said = Decimal(str(table[key]["input_cost_per_token"]))
+        assert Decimal(model.rates[0].input_rate).scaleb(-15) == said, model
+        checked += 1
+    assert checked > 100
+
+
+@pytest.mark.parametrize(
+    ("number", "rate"), [(1.5e-07, 150_000_000), (3.75e-08, 37_500_000), (2.5e-06, 2_500_000_000)]
+)
+def test_a_rate_is_read_without_rounding(number: float, rate: int) -> None:
+    assert seeds.rate(number) == rate
+
+
+def test_known_models_cost_what_their_vendors_say(database: None) -> None:
+    now = timezone.now() + timedelta(seconds=10)
+
+    def rates(provider: str, model: str, tokens: int = 1) -> tuple[Any, ...]:
+        row = pricing.price_of(provider, model, now, tokens)
+        assert row is not None
+        return row.input_rate, row.cached_input_rate, row.cache_write_rate, row.output_rate
+
+    million = 1_000_000_000
+    assert rates("openai", "gpt-4o-mini") == (150_000_000, 75_000_000, None, 600_000_000)
+    assert rates("anthropic", "claude-sonnet-4-5") == (
+        3 * million,
+        300_000_000,
+        3_750_000_000,
+        15 * million,
+    )
+    assert rates("google", "gemini-2.5-pro", 200_001) == (
+        2_500_000_000,
+        250_000_000,
+        None,
+        15 * million,
+    )
+    assert rates("demo", "demo") == rates("local", "무엇이든") == (0, None, None, 0)
+    assert pricing.price_of("zhipu", "glm-4-plus", now, 1) is None
+
+
+def test_reading_the_table_does_not_import_litellm() -> None:
+    program = (
+        "import django; django.setup()\n"
+        "from providers import seeds\n"
+        "assert seeds.models()\n"
+        "import sys; assert 'litellm' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", program], check=True)
+
+
+def test_planning_writes_nothing(rolled_back: None) -> None:
+    Model.objects.filter(provider="groq").delete()
+    before = counts()
+    assert refresh.planned().new_models
+    assert counts() == before

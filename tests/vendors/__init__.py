@@ -1,0 +1,1 @@
+"""Played model vendors: real HTTP on loopback, in the vendors' own formats, by scripts."""

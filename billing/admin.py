@@ -1,15 +1,23 @@
-"""What operators see of prices and the ledger, and the one thing to do: give a new price."""
+"""What operators see of prices, budgets and the ledger, and what they do: new prices, refunds."""
 
 from __future__ import annotations
 
 from typing import Any
+from uuid import UUID
 
 from django import forms
 from django.contrib import admin
+from django.core.paginator import Paginator
+from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.http import HttpRequest
+from django.utils import timezone
+from django.utils.functional import cached_property
 from django.utils.translation import gettext_lazy as _
 
-from billing.models import Hold, Price, UsageRecord
+from billing import budgets, corrections
+from billing.counters import Counter
+from billing.models import Budget, Hold, Price, UsageRecord
+from billing.periods import is_timezone
 from rini.money import dollars
 
 
@@ -41,25 +49,39 @@ class DollarsField(forms.DecimalField):
         return None if dollars is None else int(dollars.scaleb(9))
 
 
+class OptionalDollarsField(DollarsField):
+    def __init__(self, **options: Any) -> None:
+        known = ("label", "help_text", "required")
+        super().__init__(**{name: options[name] for name in known if name in options})
+
+
+OPTIONAL_RATES = (
+    *("cached_input_rate", "cache_write_rate", "cache_write_1h_rate", "input_audio_rate"),
+    *("cached_audio_rate", "output_audio_rate", "input_image_rate", "output_image_rate"),
+    "web_search_rate",
+)
+
+
 class PriceForm(forms.ModelForm[Price]):
     input_rate = DollarsField(label=_("input, $ per million tokens"))
-    cached_input_rate = DollarsField(
-        label=_("cached input, $"), required=False, help_text=_("Empty: as other input.")
-    )
-    cache_write_rate = DollarsField(
-        label=_("cache write, $"), required=False, help_text=_("Empty: as other input.")
-    )
     output_rate = DollarsField(label=_("output, $ per million tokens"))
 
     class Meta:
         model = Price
         fields = (
-            *("provider", "model", "effective_from", "above_input_tokens"),
-            *("input_rate", "cached_input_rate", "cache_write_rate", "output_rate"),
+            *("provider", "model", "service_tier", "effective_from", "above_input_tokens"),
+            *("input_rate", "output_rate", *OPTIONAL_RATES),
         )
+        field_classes = dict.fromkeys(OPTIONAL_RATES, OptionalDollarsField)
         help_texts = {
             "provider": _("Its name in the API, as “openai”."),
             "model": _("Without the provider's name; “*” for every model that has no price."),
+            "effective_from": _(
+                "To correct a wrong price give its own moment again, then run `manage.py rerate`."
+            ),
+            **dict.fromkeys(
+                OPTIONAL_RATES, _("$ per million. Empty: as what it is part of costs.")
+            ),
         }
 
 
@@ -69,10 +91,10 @@ class PriceAdmin(NeverChanged):
 
     form = PriceForm
     list_display = (
-        *("provider", "model", "above_input_tokens", "effective_from"),
+        *("provider", "model", "service_tier", "above_input_tokens", "effective_from"),
         *("input_dollars", "cached_dollars", "write_dollars", "output_dollars", "source"),
     )
-    list_filter = ("provider", "source")
+    list_filter = ("provider", "source", "service_tier")
     search_fields = ("model",)
     ordering = ("provider", "model", "-effective_from", "above_input_tokens")
 
@@ -93,23 +115,147 @@ class PriceAdmin(NeverChanged):
         return dollars(price.output_rate)
 
 
+class FewPages(Paginator[Any]):
+    """Counts no further than anybody turns pages: counting a million rows takes a second."""
+
+    @cached_property
+    def count(self) -> int:
+        rows: Any = self.object_list
+        return int(rows.order_by()[: self.per_page * 100].count())
+
+
+class CostFilter(admin.SimpleListFilter):
+    """The calls that need a price, and the rows that corrected others."""
+
+    title = _("cost")
+    parameter_name = "cost"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        return [("unknown", _("unknown price")), ("corrections", _("corrections"))]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        match self.value():
+            case "unknown":
+                corrected = UsageRecord.objects.filter(corrects_id=OuterRef("id"))
+                return queryset.filter(~Exists(corrected), cost_nano=None)
+            case "corrections":
+                return queryset.exclude(corrects_id=None)
+        return queryset
+
+
+class ProviderFilter(admin.SimpleListFilter):
+    """The providers that have prices: to look which ones the ledger has would read all of it."""
+
+    title = _("provider")
+    parameter_name = "provider"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        names = Price.objects.order_by("provider").values_list("provider", flat=True).distinct()
+        return [(name, name) for name in names]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        return queryset.filter(provider=self.value()) if self.value() else queryset
+
+
 @admin.register(UsageRecord)
 class UsageRecordAdmin(ReadOnly):
+    paginator = FewPages
     list_display = (
         *("created_at", "provider", "model", "purpose", "status"),
         *("input_tokens", "output_tokens", "cost", "usage_source", "user_id"),
     )
-    list_filter = ("provider", "status", "purpose", "usage_source")
-    search_fields = ("=user_id", "=session_id", "=request_id")
+    list_filter = (CostFilter, ProviderFilter, "status", "usage_source")
+    search_fields = ("request_id",)
+    search_help_text = _("The id of a user, a session, a call or a request.")
     ordering = ("-created_at", "-id")
+    sortable_by = ("created_at",)
+    actions = ("refund",)
 
     @admin.display(description=_("cost, $"), ordering="cost_nano")
     def cost(self, record: UsageRecord) -> str | None:
         return dollars(record.cost_nano)
 
+    @admin.action(description=_("Refund: correct the cost of these calls to 0"))
+    def refund(self, request: HttpRequest, queryset: QuerySet[UsageRecord]) -> None:
+        made = corrections.refund(list(queryset.filter(corrects_id=None)))
+        self.message_user(request, _("%(count)s calls were refunded.") % {"count": len(made)})
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
+    ) -> tuple[QuerySet[Any], bool]:
+        """By the whole of an id: part of one would read the whole ledger."""
+        if not search_term:
+            return queryset, False
+        try:
+            wanted = UUID(search_term)
+        except ValueError:
+            return queryset.filter(request_id=search_term), False
+        names = ("id", "user_id", "session_id", "corrects_id")
+        return queryset.filter(Q(*((name, wanted) for name in names), _connector=Q.OR)), False
+
+    def get_actions(self, request: HttpRequest) -> dict[str, Any]:
+        return super().get_actions(request) if request.user.is_superuser else {}
+
 
 @admin.register(Hold)
 class HoldAdmin(ReadOnly):
-    list_display = ("created_at", "provider", "model", "purpose", "user_id", "process_id")
+    list_display = ("created_at", "provider", "model", "purpose", "user_id", "amount")
     list_filter = ("provider", "purpose")
     ordering = ("-created_at",)
+
+    @admin.display(description=_("held, $"), ordering="amount_nano")
+    def amount(self, hold: Hold) -> str | None:
+        return dollars(hold.amount_nano)
+
+
+class BudgetForm(forms.ModelForm[Budget]):
+    limit_nano = DollarsField(label=_("limit, $"))
+
+    class Meta:
+        model = Budget
+        fields = ("scope", "subject_id", "limit_nano", "period", "timezone", "hard")
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        if self.instance.limit_nano is not None:
+            self.initial["limit_nano"] = dollars(self.instance.limit_nano)
+
+    def clean_timezone(self) -> str:
+        name = str(self.cleaned_data["timezone"])
+        if not is_timezone(name):
+            raise forms.ValidationError(_("This is no time zone; “Asia/Seoul” is one."))
+        return name
+
+
+@admin.register(Budget)
+class BudgetAdmin(admin.ModelAdmin[Budget]):
+    form = BudgetForm
+    list_display = ("scope", "subject_id", "limit", "period", "timezone", "hard", "spent", "left")
+    list_filter = ("scope", "period", "hard")
+    search_fields = ("=subject_id",)
+    ordering = ("scope", "-created_at")
+
+    def save_model(self, request: HttpRequest, obj: Budget, form: Any, change: bool) -> None:
+        budgets.put(obj)
+
+    def delete_model(self, request: HttpRequest, obj: Budget) -> None:
+        budgets.remove([obj])
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Budget]) -> None:
+        budgets.remove(queryset)
+
+    @admin.display(description=_("limit, $"), ordering="limit_nano")
+    def limit(self, budget: Budget) -> str | None:
+        return dollars(budget.limit_nano)
+
+    @admin.display(description=_("spent, $"))
+    def spent(self, budget: Budget) -> str | None:
+        return dollars(_now(budget).spent)
+
+    @admin.display(description=_("left, $"))
+    def left(self, budget: Budget) -> str | None:
+        return dollars(_now(budget).remaining)
+
+
+def _now(budget: Budget) -> Counter:
+    return budgets.standing([budget], timezone.now())[0]

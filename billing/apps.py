@@ -1,5 +1,14 @@
 from django.apps import AppConfig
+from django.db.models.signals import post_delete
 
 
 class BillingConfig(AppConfig):
     name = "billing"
+
+    def ready(self) -> None:
+        from accounts import limits
+        from billing import token_budgets
+
+        limits.register("budget", token_budgets.TokenBudget())
+        for subject in ("accounts.User", "accounts.ApiToken"):
+            post_delete.connect(token_budgets.forget, sender=subject)

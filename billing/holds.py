@@ -3,22 +3,42 @@
     place ──► Hold ──► settle ──► UsageRecord
                 └────► release
 
-A hold becomes exactly one ledger row, in one transaction, under the same id; settling it a second
-time does nothing. What a dead process left is settled by `providers.tasks.sweep`.
+A hold takes the most that its call may cost out of every budget that applies, or it is refused and
+takes nothing. It becomes exactly one ledger row, in one transaction, under the same id; settling it
+a second time does nothing. What a dead process left is settled by `providers.tasks.sweep`.
+
+Calls that come at the same time are written together: a transaction a batch, not one a call.
 """
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 from uuid import UUID
 
-from django.db import transaction
+import orjson
+from django.conf import settings
+from django.db import connection, transaction
 from django.db.models import Exists, OuterRef, QuerySet
+from django.utils import timezone
 
-from billing import ledger
+from billing import budgets, counters, ledger, pricing
+from billing.batches import Batcher
+from billing.counters import Counters
+from billing.ledger import Outcome
 from billing.models import Hold, UsageRecord
 from rini import heartbeat
+from rini.database import in_database, in_database_patiently
+from rini.errors import BudgetExceeded, Unavailable
+from rini.loops import PerLoop
 from rini.request_id import request_id
+
+Placement = dict[str, Any]
+"""The columns of a hold, but for its process and its amount."""
+Ending = tuple[UUID, Outcome | None]
+"""A hold, and how its call ended; None: its vendor was not called."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,38 +52,65 @@ class Payer:
     message_id: int | None = None
 
 
-def place(
-    hold_id: UUID, payer: Payer, *, provider: str, model: str, estimated_input_tokens: int
-) -> Hold:
-    """Write down, durably, that a vendor is about to be called."""
-    return Hold.objects.create(
-        id=hold_id,
-        user_id=payer.user_id,
-        token_id=payer.token_id,
-        purpose=payer.purpose,
-        session_id=payer.session_id,
-        message_id=payer.message_id,
-        request_id=request_id(),
-        provider=provider,
-        model=model,
-        process_id=heartbeat.process_id(),
-        estimated_input_tokens=estimated_input_tokens,
-    )
+async def place(
+    hold_id: UUID,
+    payer: Payer,
+    *,
+    provider: str,
+    model: str,
+    estimated_input_tokens: int,
+    max_output_tokens: int | None = None,
+) -> None:
+    """Write down, durably, that a vendor is about to be called.
+
+    `max_output_tokens` is the most that can come back: what the call asks for, or the model's
+    maximum; None where nobody knows. Raises `BudgetExceeded`, and `Unavailable` where the database
+    is; then there is no hold.
+    """
+    placement = {
+        "id": hold_id,
+        "created_at": timezone.now(),
+        "request_id": request_id(),
+        "user_id": payer.user_id,
+        "token_id": payer.token_id,
+        "purpose": payer.purpose,
+        "session_id": payer.session_id,
+        "message_id": payer.message_id,
+        "provider": provider,
+        "model": model,
+        "estimated_input_tokens": estimated_input_tokens,
+        "max_output_tokens": max_output_tokens,
+    }
+    try:
+        await _placing().do(placement)
+    except Unavailable:
+        # It may have been committed, though its answer got lost.
+        _remember(asyncio.create_task(release(hold_id)))
+        raise
 
 
-def release(hold_id: UUID) -> None:
+async def release(hold_id: UUID) -> None:
     """Take back a hold whose vendor was not called: there is nothing to settle."""
-    Hold.objects.filter(id=hold_id).delete()
+    await _settling().do((hold_id, None))
 
 
-@transaction.atomic
-def settle(hold_id: UUID, outcome: ledger.Outcome) -> UsageRecord | None:
-    """Turn a hold into its ledger row; None if somebody else has done so already."""
-    hold = Hold.objects.select_for_update().filter(id=hold_id).first()
-    if hold is None:
-        return None
-    hold.delete()
-    return ledger.write(hold, hold_id, outcome)
+async def settle(hold_id: UUID, outcome: Outcome) -> UsageRecord | None:
+    """Turn a hold into its ledger row, and return that row, whoever has written it.
+
+    None if there is neither hold nor row. Waits while the database is away.
+    """
+    return await _settling().do((hold_id, outcome))
+
+
+def settle_now(hold_id: UUID, outcome: Outcome) -> UsageRecord | None:
+    """`settle` for sync code."""
+    return settle_all([(hold_id, outcome)])[0]
+
+
+async def drain() -> None:
+    """Return when this process has written what it was told: before it ends."""
+    await _placing().drain()
+    await _settling().drain()
 
 
 def abandoned() -> QuerySet[Hold]:
@@ -73,3 +120,94 @@ def abandoned() -> QuerySet[Hold]:
     """
     alive = heartbeat.living(patience=3.0).filter(id=OuterRef("process_id"))
     return Hold.objects.filter(~Exists(alive)).order_by("created_at")
+
+
+def place_all(placements: Sequence[Placement]) -> list[BudgetExceeded | None]:
+    """Place holds, one after the other as they stand; the refusals of those that are refused."""
+    process_id = heartbeat.process_id()  # it may have to wait for a connection: before we have one
+    return _place([{**p, "process_id": process_id} for p in placements])
+
+
+@transaction.atomic
+def _place(placements: Sequence[Placement]) -> list[BudgetExceeded | None]:
+    rows = [{**p, "amount_nano": _amount(p)} for p in placements]
+    counters.share()
+    counted = Counters(rows, opening=True)
+    refusals = [budgets.take(counted.of(row), row["amount_nano"]) for row in rows]
+    placed = [row for row, refusal in zip(rows, refusals, strict=True) if refusal is None]
+    with connection.cursor() as cursor:
+        cursor.execute(_INSERT, [orjson.dumps(placed).decode()])
+    counted.store()
+    return refusals
+
+
+@transaction.atomic
+def settle_all(endings: Sequence[Ending]) -> list[UsageRecord | None]:
+    """End holds: the ledger rows, in the order of `endings`, of those that have one."""
+    outcomes: dict[UUID, Outcome | None] = {}
+    for hold_id, outcome in endings:
+        outcomes.setdefault(hold_id, outcome)
+    counters.share()
+    held = _take_out(list(outcomes))
+    counted = Counters(list(held.values()), opening=False)
+    rows = {}
+    for hold_id, hold in held.items():
+        if outcome := outcomes[hold_id]:
+            rows[hold_id] = ledger.row_of(hold, outcome)
+        for counter in counted.of(hold):
+            counter.held -= hold["amount_nano"]
+            counter.spent += rows[hold_id]["charged_nano"] if hold_id in rows else 0
+    ledger.append(list(rows.values()))
+    counted.store()
+    records = {hold_id: UsageRecord(**row) for hold_id, row in rows.items()}
+    gone = [hold_id for hold_id in outcomes if hold_id not in held]
+    if gone:
+        records |= UsageRecord.objects.in_bulk(gone)
+    return [records.get(hold_id) for hold_id, _ in endings]
+
+
+def _amount(placement: Placement) -> int:
+    """The most that the call may cost."""
+    output = placement["max_output_tokens"]
+    return pricing.bound(
+        placement["provider"],
+        placement["model"],
+        placement["created_at"],
+        placement["estimated_input_tokens"],
+        settings.UNKNOWN_OUTPUT_TOKENS if output is None else output,
+    )
+
+
+def _take_out(ids: list[UUID]) -> dict[UUID, Mapping[str, Any]]:
+    """Delete holds, and return the columns of those that were there."""
+    with connection.cursor() as cursor:
+        cursor.execute(_TAKE_OUT, [ids])
+        names = [column.name for column in cursor.description or ()]
+        return {row[0]: dict(zip(names, row, strict=True)) for row in cursor.fetchall()}
+
+
+_INSERT = "INSERT INTO billing_hold SELECT * FROM json_populate_recordset(NULL::billing_hold, %s)"
+_TAKE_OUT = """
+    WITH locked AS (SELECT id FROM billing_hold WHERE id = ANY(%s) ORDER BY id FOR UPDATE)
+    DELETE FROM billing_hold USING locked WHERE billing_hold.id = locked.id
+    RETURNING billing_hold.*
+"""
+
+
+async def _place_batch(placements: Sequence[Placement]) -> Sequence[BudgetExceeded | None]:
+    return await in_database(place_all, placements)
+
+
+async def _settle_batch(endings: Sequence[Ending]) -> Sequence[UsageRecord | None]:
+    return await in_database_patiently(settle_all, endings)
+
+
+_placing: PerLoop[Batcher[Placement, None]] = PerLoop(lambda: Batcher(_place_batch))
+_settling: PerLoop[Batcher[Ending, UsageRecord | None]] = PerLoop(lambda: Batcher(_settle_batch))
+_background: set[asyncio.Task[None]] = set()
+
+
+def _remember(task: asyncio.Task[None]) -> None:
+    """Keep a task that nobody awaits: the loop itself would not."""
+    _background.add(task)
+    task.add_done_callback(_background.discard)

@@ -3,25 +3,29 @@
 One convention, whatever the vendor's own (they differ, and adding up the wrong way is how
 gateways charge twice):
 
-* ``input_tokens`` is everything that went in: it *includes* cached reads and cache writes.
-* ``output_tokens`` is everything that came out: it *includes* reasoning.
+* ``input_tokens`` is everything that went in: it *includes* cached reads, cache writes, images,
+  audio and what tools put in.
+* ``output_tokens`` is everything that came out: it *includes* reasoning, images and audio.
+* A count that is part of another one is never larger than it in a sane answer; an insane one makes
+  no call cheaper than free (see `billing.pricing`).
 * ``None`` means that the vendor did not say; ``0`` means that it said zero.
 
-Sources: OpenAI's ``usage`` object (prompt_tokens includes cached_tokens; completion_tokens
-includes reasoning_tokens), Anthropic's (input_tokens excludes both cache fields), Gemini's
-``usageMetadata`` (thoughtsTokenCount comes on top of candidatesTokenCount).
+Each reader below names the published format that it reads and how that one counts.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Self
 
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """Token counts of one attempt; see the module's docstring for what includes what."""
+    """Counts of one attempt, in tokens but for `web_searches`; the module says what includes what.
+
+    `cache_write_tokens` are of both lifetimes; `cache_write_1h_tokens` of them live an hour.
+    """
 
     input_tokens: int | None = None
     cached_input_tokens: int | None = None
@@ -30,20 +34,113 @@ class Usage:
     reasoning_tokens: int | None = None
     input_audio_tokens: int | None = None
     output_audio_tokens: int | None = None
+    cached_audio_tokens: int | None = None
+    cache_write_1h_tokens: int | None = None
+    input_image_tokens: int | None = None
+    output_image_tokens: int | None = None
+    web_searches: int | None = None
 
     @classmethod
     def from_openai(cls, usage: Mapping[str, Any]) -> Self:
-        """Read OpenAI's ``usage`` object (also what every wire hands up)."""
+        """Read ``usage`` of OpenAI's chat completions and embeddings, and of all who speak alike.
+
+        ``prompt_tokens`` includes its details, ``completion_tokens`` its reasoning. Zhipu writes
+        the same. DeepSeek tells cached reads as ``prompt_cache_hit_tokens`` beside
+        ``prompt_cache_miss_tokens``, Moonshot and some others as ``cached_tokens``. litellm adds to
+        it what Anthropic told: ``cache_creation_tokens`` with its lifetimes, ``server_tool_use``.
+        """
         into = _mapping(usage.get("prompt_tokens_details"))
         out = _mapping(usage.get("completion_tokens_details"))
+        lifetimes = _mapping(into.get("cache_creation_token_details"))
         return cls(
             input_tokens=_count(usage.get("prompt_tokens")),
-            cached_input_tokens=_count(into.get("cached_tokens")),
-            cache_write_tokens=_count(into.get("cache_creation_tokens")),
+            cached_input_tokens=_first(
+                into.get("cached_tokens"),
+                usage.get("prompt_cache_hit_tokens"),
+                usage.get("cached_tokens"),
+            ),
+            cache_write_tokens=_first(
+                into.get("cache_creation_tokens"), into.get("cache_write_tokens")
+            ),
+            cache_write_1h_tokens=_count(lifetimes.get("ephemeral_1h_input_tokens")),
+            input_audio_tokens=_count(into.get("audio_tokens")),
+            input_image_tokens=_count(into.get("image_tokens")),
             output_tokens=_count(usage.get("completion_tokens")),
             reasoning_tokens=_count(out.get("reasoning_tokens")),
-            input_audio_tokens=_count(into.get("audio_tokens")),
             output_audio_tokens=_count(out.get("audio_tokens")),
+            output_image_tokens=_count(out.get("image_tokens")),
+            web_searches=_count(_mapping(usage.get("server_tool_use")).get("web_search_requests")),
+        )
+
+    @classmethod
+    def from_responses(cls, usage: Mapping[str, Any]) -> Self:
+        """Read ``usage`` of OpenAI's Responses and Images APIs; parts are included in the sums."""
+        into = _mapping(usage.get("input_tokens_details"))
+        out = _mapping(usage.get("output_tokens_details"))
+        return cls(
+            input_tokens=_count(usage.get("input_tokens")),
+            cached_input_tokens=_count(into.get("cached_tokens")),
+            cache_write_tokens=_count(into.get("cache_write_tokens")),
+            input_audio_tokens=_count(into.get("audio_tokens")),
+            input_image_tokens=_count(into.get("image_tokens")),
+            output_tokens=_count(usage.get("output_tokens")),
+            reasoning_tokens=_count(out.get("reasoning_tokens")),
+            output_audio_tokens=_count(out.get("audio_tokens")),
+            output_image_tokens=_count(out.get("image_tokens")),
+        )
+
+    @classmethod
+    def from_anthropic(cls, usage: Mapping[str, Any]) -> Self:
+        """Read ``usage`` of Anthropic's Messages.
+
+        ``input_tokens`` is without both cache fields, which come on top. ``cache_creation`` splits
+        ``cache_creation_input_tokens`` by lifetime. ``output_tokens`` includes thinking, which is
+        not told apart.
+        """
+        lifetimes = _mapping(usage.get("cache_creation"))
+        plain = _count(usage.get("input_tokens"))
+        cached = _count(usage.get("cache_read_input_tokens"))
+        an_hour = _count(lifetimes.get("ephemeral_1h_input_tokens"))
+        written = _count(usage.get("cache_creation_input_tokens"))
+        if written is None:
+            written = _sum(an_hour, _count(lifetimes.get("ephemeral_5m_input_tokens")))
+        return cls(
+            input_tokens=None if plain is None else plain + (cached or 0) + (written or 0),
+            cached_input_tokens=cached,
+            cache_write_tokens=written,
+            cache_write_1h_tokens=an_hour,
+            output_tokens=_count(usage.get("output_tokens")),
+            web_searches=_count(_mapping(usage.get("server_tool_use")).get("web_search_requests")),
+        )
+
+    @classmethod
+    def from_gemini(cls, usage: Mapping[str, Any]) -> Self:
+        """Read Gemini's ``usageMetadata``.
+
+        ``promptTokenCount`` includes ``cachedContentTokenCount``; ``toolUsePromptTokenCount``
+        comes on top of it, and ``thoughtsTokenCount`` on top of ``candidatesTokenCount``. A zero
+        is left out of the JSON (protobuf): with a ``totalTokenCount``, a missing sum is 0.
+        """
+        told = "totalTokenCount" in usage
+        prompt, answer = (
+            _count(usage.get("promptTokenCount")),
+            _count(usage.get("candidatesTokenCount")),
+        )
+        thoughts = _count(usage.get("thoughtsTokenCount"))
+        into = _sum(prompt, _count(usage.get("toolUsePromptTokenCount")))
+        out = _sum(answer, thoughts)
+        given, cached = usage.get("promptTokensDetails"), usage.get("cacheTokensDetails")
+        came = usage.get("candidatesTokensDetails")
+        return cls(
+            input_tokens=0 if told and into is None else into,
+            cached_input_tokens=_count(usage.get("cachedContentTokenCount")),
+            input_audio_tokens=_modality(given, "AUDIO"),
+            cached_audio_tokens=_modality(cached, "AUDIO"),
+            input_image_tokens=_modality(given, "IMAGE"),
+            output_tokens=0 if told and out is None else out,
+            reasoning_tokens=thoughts,
+            output_audio_tokens=_modality(came, "AUDIO"),
+            output_image_tokens=_modality(came, "IMAGE"),
         )
 
     @property
@@ -61,7 +158,24 @@ def _mapping(value: object) -> Mapping[str, Any]:
 
 
 def _count(value: object) -> int | None:
-    """A token count, or None for anything that is not one (a vendor's null, text, a negative)."""
-    if isinstance(value, bool) or not isinstance(value, int | float) or value < 0:
+    """A count, or None for anything that is not one (a vendor's null, text, a negative)."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < 2**31:
         return None
     return int(value)
+
+
+def _first(*values: object) -> int | None:
+    """The first of several places where a vendor may tell the same count."""
+    return next((count for count in map(_count, values) if count is not None), None)
+
+
+def _sum(*counts: int | None) -> int | None:
+    known = [count for count in counts if count is not None]
+    return sum(known) if known else None
+
+
+def _modality(details: object, modality: str) -> int | None:
+    """Of Gemini's ``[{"modality": "TEXT", "tokenCount": 5}, …]`` the count of one modality."""
+    entries = details if isinstance(details, Iterable) and not isinstance(details, str) else ()
+    found = (e for e in entries if isinstance(e, Mapping) and e.get("modality") == modality)
+    return _sum(*(_count(entry.get("tokenCount")) for entry in found))

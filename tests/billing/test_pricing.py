@@ -15,6 +15,7 @@ from pytest_django import DjangoAssertNumQueries
 from billing import pricing
 from billing.models import Price
 from billing.usage import Usage
+from tests.price_table import unlocked
 
 NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)
 PROVIDER = "pricing-test"
@@ -32,7 +33,9 @@ def price(model: str = "모델", **fields: Any) -> Price:
 def prices(database: None) -> Iterator[None]:
     """Rows that this test saves go afterwards."""
     yield
-    Price.objects.filter(provider=PROVIDER).delete()
+    with unlocked():
+        Price.objects.filter(provider=PROVIDER).delete()
+    pricing._remembered.clear()
     connection.close()
 
 

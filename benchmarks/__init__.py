@@ -1,0 +1,1 @@
+"""Measurements. Each prints what it did, on which machine, and the figures."""

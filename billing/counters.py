@@ -1,0 +1,130 @@
+"""The counters of budgets: what is spent and held in a window, changed under its row's lock.
+
+Whoever changes counters is in a transaction and has called `share`. Locks are always taken in one
+order, so that no two batches wait for each other: the shared lock, holds by id, counters by budget
+and window, rollups by their key.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from django.db import connection
+from django.db.models import Q
+
+from billing import periods
+from billing.models import Budget
+from billing.periods import Window
+
+Row = Mapping[str, Any]
+"""A hold's or a ledger row's columns; read are `created_at` and the ids of its subjects."""
+SUBJECTS = ("user_id", "token_id", "session_id")
+_LOCK = 7_246_031
+"""Batches share this advisory lock; whoever sets up counters has it alone."""
+
+
+def share() -> None:
+    """From here to the end of the transaction nobody sets up or removes counters."""
+    _execute("SELECT pg_advisory_xact_lock_shared(%s)", [_LOCK])
+
+
+def exclude() -> None:
+    """From here to the end of the transaction nobody changes counters, holds or the ledger."""
+    _execute("SELECT pg_advisory_xact_lock(%s)", [_LOCK])
+
+
+@dataclass(slots=True)
+class Counter:
+    """A budget in the window of some moment."""
+
+    budget: Budget
+    window: Window
+    spent: int
+    held: int
+
+    @property
+    def remaining(self) -> int:
+        """What calls may still be promised; never below 0."""
+        return max(0, self.budget.limit_nano - self.spent - self.held)
+
+
+class Counters:
+    """The counters of all budgets that apply to some rows, locked, as they are now."""
+
+    def __init__(self, rows: Sequence[Row], *, opening: bool) -> None:
+        """`opening`: make those that do not exist, as the first call of a window needs it."""
+        self._budgets = _by_subject(rows)
+        self._locked: dict[tuple[UUID, datetime], Counter] = {}
+        if self._budgets:
+            self._lock(rows, opening=opening)
+
+    def of(self, row: Row) -> list[Counter]:
+        """The counters that a call counts in. There is none for a window before its budget."""
+        keys = ((budget.id, window.starts_at) for budget, window in self._windows(row))
+        return [self._locked[key] for key in keys if key in self._locked]
+
+    def store(self) -> None:
+        """Write the counters back."""
+        changed = [(*key, c.spent, c.held) for key, c in self._locked.items()]
+        if changed:
+            _execute(_STORE, [list(column) for column in zip(*changed, strict=True)])
+
+    def _lock(self, rows: Sequence[Row], *, opening: bool) -> None:
+        found = {
+            (budget.id, window.starts_at): (budget, window)
+            for row in rows
+            for budget, window in self._windows(row)
+        }
+        keys = sorted(found)
+        columns = [[budget_id for budget_id, _ in keys], [starts_at for _, starts_at in keys]]
+        for budget_id, starts_at, spent, held in _execute(_OPEN if opening else _LOCKED, columns):
+            budget, window = found[budget_id, starts_at]
+            self._locked[budget_id, starts_at] = Counter(budget, window, spent, held)
+
+    def _windows(self, row: Row) -> Iterable[tuple[Budget, Window]]:
+        if not self._budgets:
+            return
+        for subject in (*(row[name] for name in SUBJECTS if row[name]), None):
+            for budget in self._budgets.get(subject, ()):
+                yield budget, periods.window(budget.period, budget.timezone, row["created_at"])
+
+
+def _by_subject(rows: Sequence[Row]) -> dict[UUID | None, list[Budget]]:
+    ids = {row[name] for row in rows for name in SUBJECTS if row[name]}
+    found: dict[UUID | None, list[Budget]] = {}
+    for budget in Budget.objects.filter(Q(subject_id__in=ids) | Q(subject_id=None)):
+        found.setdefault(budget.subject_id, []).append(budget)
+    return found
+
+
+def _execute(statement: str, parameters: Sequence[Any]) -> list[tuple[Any, ...]]:
+    with connection.cursor() as cursor:
+        cursor.execute(statement, parameters)
+        return cursor.fetchall() if cursor.description else []
+
+
+# The update changes nothing: it locks the rows that exist in the order of the keys, and returns
+# them with the new ones.
+_OPEN = """
+    INSERT INTO billing_budgetwindow AS counter (budget_id, starts_at, spent_nano, held_nano)
+    SELECT budget_id, starts_at, 0, 0
+    FROM unnest(%s::uuid[], %s::timestamptz[]) AS key (budget_id, starts_at)
+    ORDER BY budget_id, starts_at
+    ON CONFLICT (budget_id, starts_at) DO UPDATE SET held_nano = counter.held_nano
+    RETURNING budget_id, starts_at, spent_nano, held_nano
+"""
+_LOCKED = """
+    SELECT budget_id, starts_at, spent_nano, held_nano FROM billing_budgetwindow
+    WHERE (budget_id, starts_at) IN (SELECT * FROM unnest(%s::uuid[], %s::timestamptz[]))
+    ORDER BY budget_id, starts_at FOR UPDATE
+"""
+_STORE = """
+    UPDATE billing_budgetwindow AS counter SET spent_nano = new.spent, held_nano = new.held
+    FROM unnest(%s::uuid[], %s::timestamptz[], %s::bigint[], %s::bigint[])
+        AS new (budget_id, starts_at, spent, held)
+    WHERE counter.budget_id = new.budget_id AND counter.starts_at = new.starts_at
+"""

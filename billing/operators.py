@@ -1,0 +1,96 @@
+"""The HTTP API of budgets for operators: everybody's, and the installation's."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db import IntegrityError, transaction
+from django.db.models import QuerySet
+from django.utils import timezone
+from drf_spectacular.utils import extend_schema
+from rest_framework.permissions import BasePermission, IsAuthenticated
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+from rest_framework.viewsets import GenericViewSet
+
+from accounts.authentication import caller_in
+from billing import budgets, serializers
+from billing.models import Budget
+from rini.api_schema import problems
+from rini.errors import Conflict, Forbidden
+
+
+class ByOperator(BasePermission):
+    """An operator with an access token: an API token may lie anywhere."""
+
+    def has_permission(self, request: Request, view: APIView) -> bool:
+        caller = caller_in(request)
+        if caller.user.is_staff and caller.token is None:
+            return True
+        raise Forbidden("Only operators, by an access token, see and change budgets.")
+
+
+class BudgetsView(GenericViewSet[Any]):
+    """Budgets of users, API tokens, sessions and the installation."""
+
+    permission_classes = [IsAuthenticated, ByOperator]
+    serializer_class = serializers.BudgetState
+    queryset = Budget.objects.none()
+    lookup_value_regex = "[0-9a-fA-F-]{36}"
+    default_limit = 100
+
+    def get_queryset(self) -> QuerySet[Budget]:
+        return Budget.objects.order_by("-created_at", "-id")
+
+    @extend_schema(responses={200: serializers.BudgetState(many=True), **problems(400, 401, 403)})
+    def list(self, request: Request) -> Response:
+        """Every budget, with what is left of it now."""
+        return Response(_states(self.paginate_queryset(self.get_queryset()) or []))
+
+    @extend_schema(responses={200: serializers.BudgetState, **problems(401, 403, 404)})
+    def retrieve(self, request: Request, pk: str) -> Response:
+        """A budget, with what is left of it now."""
+        return Response(_states([self.get_object()])[0])
+
+    @extend_schema(
+        request=serializers.NewBudget,
+        responses={201: serializers.BudgetState, **problems(400, 401, 403, 409)},
+    )
+    def create(self, request: Request) -> Response:
+        """Give a subject a budget; what it has spent in the present window counts."""
+        terms = serializers.NewBudget(data=request.data)
+        terms.is_valid(raise_exception=True)
+        return Response(_states([_put(Budget(**terms.validated_data))])[0], 201)
+
+    @extend_schema(
+        request=serializers.BudgetTerms,
+        responses={200: serializers.BudgetState, **problems(400, 401, 403, 404, 409)},
+    )
+    def partial_update(self, request: Request, pk: str) -> Response:
+        """Change limit, period, time zone or whether it is hard."""
+        budget = self.get_object()
+        terms = serializers.BudgetTerms(budget, data=request.data, partial=True)
+        terms.is_valid(raise_exception=True)
+        for name, value in terms.validated_data.items():
+            setattr(budget, name, value)
+        return Response(_states([_put(budget)])[0])
+
+    @extend_schema(responses={204: None, **problems(401, 403, 404)})
+    def destroy(self, request: Request, pk: str) -> Response:
+        """Take a budget away."""
+        budgets.remove([self.get_object()])
+        return Response(status=204)
+
+
+def _put(budget: Budget) -> Budget:
+    try:
+        with transaction.atomic():
+            return budgets.put(budget)
+    except IntegrityError:
+        raise Conflict("It has a budget for this period already: change that one.") from None
+
+
+def _states(found: list[Budget]) -> list[Any]:
+    counted = budgets.standing(found, timezone.now())
+    return list(serializers.BudgetState(counted, many=True).data)

@@ -1,0 +1,177 @@
+"""The HTTP API of usage, its cost, and budgets."""
+
+from __future__ import annotations
+
+from typing import Any, cast, get_args
+from uuid import UUID
+
+from django.db.models import Q
+from django.http import HttpResponseBase, StreamingHttpResponse
+from django.utils import timezone
+from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from accounts.authentication import Caller, caller_in
+from billing import budgets, corrections, export, filters, pages, pricing, reports, serializers
+from billing.models import Budget, Price, Rollup, Scope, UsageRecord
+from billing.reports import GroupBy
+from rini.api_schema import problems
+from rini.errors import InvalidInput, NotFound
+from rini.money import NANO, dollars
+
+PAGE_SIZE, LARGEST_PAGE = 100, 1000
+GROUPS = get_args(GroupBy)
+
+
+class UsageView(APIView):
+    @extend_schema(
+        parameters=[
+            *filters.PARAMETERS,
+            OpenApiParameter("cursor", str, description="The `next` of the page before."),
+            OpenApiParameter("limit", int, description="At most 1000; 100 if it is left out."),
+        ],
+        responses={200: serializers.Page, **problems(400, 401, 403)},
+    )
+    def get(self, request: Request) -> Response:
+        """The caller's calls, one row for each attempt against a provider, newest first."""
+        wanted = _filters(request)
+        records, after = pages.page(wanted, request.query_params.get("cursor"), _limit(request))
+        return Response({"results": serializers.Record(records, many=True).data, "next": after})
+
+
+class RecordView(APIView):
+    @extend_schema(responses={200: serializers.Explanation, **problems(401, 404)})
+    def get(self, request: Request, pk: UUID) -> Response:
+        """One call: what its cost is made of, and how it was corrected."""
+        record = _record(caller_in(request), pk)
+        is_call = record.corrects_id is None
+        price = Price.objects.filter(pk=record.price_id or 0).first() if is_call else None
+        explained: Any = record
+        explained.lines = pricing.itemised(record.usage, price) if price else []
+        explained.corrections = UsageRecord.objects.filter(corrects_id=record.id).order_by(
+            "recorded_at"
+        )
+        explained.corrected_cost = dollars(corrections.recorded_cost(record))
+        return Response(serializers.Explanation(explained).data)
+
+
+class SummaryView(APIView):
+    @extend_schema(
+        parameters=[*filters.PARAMETERS, OpenApiParameter("group_by", enum=GROUPS, required=True)],
+        responses={200: serializers.Summary, **problems(400, 401, 403)},
+    )
+    def get(self, request: Request) -> Response:
+        """Sums by time or by what was called. Days and weeks are those of `timezone`.
+
+        By session these are the 1000 dearest ones; the total is always of all.
+        """
+        wanted, group_by = _filters(request), request.query_params.get("group_by", "day")
+        if group_by not in GROUPS:
+            raise InvalidInput(errors={"group_by": [f"Give one of {', '.join(GROUPS)}."]})
+        groups = reports.summary(wanted, cast(GroupBy, group_by))
+        shown = groups if group_by != "session" else groups[:LARGEST_PAGE]
+        body = {
+            "group_by": group_by,
+            "timezone": wanted.timezone,
+            "results": [serializers.sums_as_json(sums) for sums in shown],
+            "total": serializers.sums_as_json(reports.total(groups)),
+        }
+        return Response(body)
+
+
+class CostEstimationView(APIView):
+    @extend_schema(
+        parameters=filters.PARAMETERS,
+        responses={200: serializers.CostEstimation, **problems(400, 401, 403)},
+    )
+    def get(self, request: Request) -> Response:
+        """What the calls have cost, by model, in dollars as JSON numbers.
+
+        A model that two providers have counts once, with both. Calls whose price is unknown are
+        not in it: `/usage/summary` says how many there are.
+        """
+        wanted = _filters(request)
+        details: dict[str, Any] = {}
+        for sums in reports.summary(wanted, "model"):
+            name = (sums.group or "").partition("/")[2]
+            known = details.setdefault(name, [0, 0, 0])
+            found = (sums.input_tokens, sums.output_tokens, sums.cost_nano)
+            details[name] = [before + more for before, more in zip(known, found, strict=True)]
+        body = {
+            "total_estimated_cost": sum(nano for _, _, nano in details.values()) / NANO,
+            "currency": "USD",
+            "start_date": request.query_params.get("start_date"),
+            "end_date": request.query_params.get("end_date"),
+            "details": {
+                name: {
+                    "prompt_tokens": into,
+                    "completion_tokens": out,
+                    "estimated_cost": nano / NANO,
+                }
+                for name, (into, out, nano) in details.items()
+            },
+        }
+        return Response(body)
+
+
+class ExportView(APIView):
+    @extend_schema(
+        parameters=filters.PARAMETERS,
+        responses={
+            (200, "text/csv"): OpenApiResponse(str, "The rows, newest first."),
+            **problems(400, 401, 403),
+        },
+    )
+    def get(self, request: Request) -> HttpResponseBase:
+        """The caller's calls as CSV."""
+        return StreamingHttpResponse(
+            export.lines(_filters(request)),
+            content_type="text/csv; charset=utf-8",
+            headers={
+                "Content-Disposition": 'attachment; filename="usage.csv"',
+                "X-Accel-Buffering": "no",
+            },
+        )
+
+
+class OwnBudgetsView(APIView):
+    @extend_schema(responses={200: serializers.BudgetState(many=True), **problems(401)})
+    def get(self, request: Request) -> Response:
+        """Every budget that applies to the caller, with what is left of it now."""
+        counted = budgets.standing(_budgets_of(caller_in(request)), timezone.now())
+        return Response(serializers.BudgetState(counted, many=True).data)
+
+
+def _filters(request: Request) -> filters.Filters:
+    return filters.read(request.query_params.dict(), caller_in(request))
+
+
+def _limit(request: Request) -> int:
+    text = request.query_params.get("limit", str(PAGE_SIZE))
+    if text.isascii() and text.isdigit() and 1 <= int(text) <= LARGEST_PAGE:
+        return int(text)
+    raise InvalidInput(errors={"limit": [f"Give a whole number from 1 to {LARGEST_PAGE}."]})
+
+
+def _record(caller: Caller, pk: UUID) -> UsageRecord:
+    rows = UsageRecord.objects.all()
+    if not (caller.user.is_staff and caller.token is None):
+        rows = rows.visible_to(caller.user)
+    record = rows.filter(pk=pk).first()
+    if record is None:
+        raise NotFound(f"There is no call {pk}.")
+    return record
+
+
+def _budgets_of(caller: Caller) -> Any:
+    """The installation's, the user's, the token's, and those of sessions that the user has used."""
+    sessions = Rollup.objects.filter(user_id=caller.user.id).values("session_id")
+    token_id = caller.token.id if caller.token else None
+    return Budget.objects.filter(
+        Q(scope=Scope.INSTALLATION)
+        | Q(scope=Scope.USER, subject_id=caller.user.id)
+        | Q(scope=Scope.TOKEN, subject_id=token_id)
+        | Q(scope=Scope.SESSION, subject_id__in=sessions)
+    ).order_by("scope", "subject_id", "limit_nano")

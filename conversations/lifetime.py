@@ -1,0 +1,81 @@
+"""How long sessions last: most until they are deleted, some for a time after their last use.
+
+A session that has run out is seen by nobody (`Session.objects.visible_to`) from that moment on;
+its rows go when `delete_expired` comes by.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+from django.db import transaction
+from django.db.models import Exists, OuterRef
+from django.utils import timezone
+
+from accounts.models import User
+from conversations import stopping, transcript
+from conversations.models import (
+    Generation,
+    GenerationQuerySet,
+    GenerationStatus,
+    MemoryMode,
+    Session,
+    unexpired,
+)
+from providers import keys
+from rini.database import in_database
+
+
+def create(user: User, expires_after: timedelta, metadata: dict[str, Any]) -> Session:
+    """A session that runs out. It takes no part in the user's memory."""
+    return Session.objects.create(
+        user=user,
+        metadata=metadata,
+        memory_mode=MemoryMode.DISABLED,
+        expires_after=expires_after,
+    )
+
+
+def use(user: User, session_id: UUID) -> Session:
+    """The user's session, which lasts longer for being used. Raises `NotFound`."""
+    mine = Session.objects.visible_to(user).filter(id=session_id)
+    mine.update(last_accessed=timezone.now())
+    return transcript.session_of(user, session_id)
+
+
+async def end(user: User, session_id: UUID) -> None:
+    """Delete the user's session with its messages; what is being written in it is stopped first.
+
+    Raises `NotFound`.
+    """
+    for generation_id in await in_database(_running, user, session_id):
+        await stopping.stop(user, generation_id)
+    await in_database(_delete, [session_id])
+
+
+def delete_expired() -> int:
+    """Delete the sessions that have run out, but for those in which an answer is being written."""
+    writing = _writing().filter(session_id=OuterRef("id"))
+    expired = Session.objects.exclude(unexpired()).filter(~Exists(writing))
+    ids = list(expired.values_list("id", flat=True))
+    _delete(ids)
+    return len(ids)
+
+
+def _running(user: User, session_id: UUID) -> list[UUID]:
+    session = transcript.session_of(user, session_id)
+    return list(_writing().filter(session=session).values_list("id", flat=True))
+
+
+def _writing() -> GenerationQuerySet:
+    return Generation.objects.filter(status=GenerationStatus.RUNNING)
+
+
+@transaction.atomic
+def _delete(session_ids: Collection[UUID]) -> None:
+    stopping.take_away(Generation.objects.filter(session_id__in=session_ids))
+    keys.forget(session_ids)
+    Session.objects.filter(id__in=session_ids).delete()

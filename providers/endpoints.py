@@ -1,0 +1,42 @@
+"""The hot routes of the native API that need no conversation."""
+
+from __future__ import annotations
+
+from drf_spectacular.utils import extend_schema
+from starlette.requests import Request
+from starlette.responses import Response
+
+from accounts.authentication import caller_of
+from providers import embedding
+from providers.serializers import EmbeddingAnswer, EmbeddingRequest
+from rini.api_schema import problems
+from rini.database import in_database
+from rini.http import Endpoint, json_body, json_response, unless_disconnected, validated
+
+
+class TextEmbeddings(Endpoint):
+    """``POST /llm/embeddings/``"""
+
+    @extend_schema(
+        request=EmbeddingRequest,
+        responses={200: EmbeddingAnswer, **problems(400, 401, 403, 429, 502, 503, 504)},
+    )
+    async def post(self, request: Request) -> Response:
+        """The vectors of texts, in their order; of any number, in as many requests as it takes."""
+        caller = await caller_of(request.headers)
+        body = validated(EmbeddingRequest, await json_body(request))
+        call = await in_database(
+            embedding.prepare, caller, body.get("provider"), body["model"], body["input"], {}
+        )
+        answer = await unless_disconnected(request, call.answer())
+        count = call.record.input_tokens if call.record else None
+        return json_response(
+            {
+                "data": [
+                    {"embedding": vector["embedding"], "index": i}
+                    for i, vector in enumerate(answer["data"])
+                ],
+                "model": answer.get("model") or call.target.model,
+                "usage": {"prompt_tokens": count, "total_tokens": count},
+            }
+        )

@@ -1,0 +1,113 @@
+"""What every call of a vendor has in common: a hold before it, and a settlement in every ending."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from functools import partial
+from typing import TypeVar
+from uuid import uuid4
+
+from accounts import rates
+from billing import holds
+from billing.holds import Payer
+from billing.ledger import Outcome
+from billing.models import UsageRecord, UsageStatus
+from providers.types import Target
+from providers.wires.registry import wire_named
+from rini.errors import RiniError
+from rini.loops import uninterrupted
+
+T = TypeVar("T")
+COUNTED_AT_ONCE = 4000
+"""So many characters are counted in less time than it takes to change the thread."""
+
+
+class Metered:
+    """One call. Subclasses ask the vendor between `_place` and `_settle`.
+
+    Afterwards `record` is the call's ledger row, also when it was cancelled or has raised.
+    """
+
+    def __init__(self, target: Target, payer: Payer) -> None:
+        self.id = uuid4()
+        self.target = target
+        self.payer = payer
+        self.record: UsageRecord | None = None
+        self._wire = wire_named(target.wire)
+        self._began = 0.0
+        self._asked_at: float | None = None
+        self._waited = 0.0
+        self._reservation: rates.Reservation | None = None
+
+    @property
+    def vendor_seconds(self) -> float:
+        """How long the vendor has let wait for its answer; of a stream, for its first chunk."""
+        waiting = 0.0 if self._asked_at is None else time.monotonic() - self._asked_at
+        return self._waited + waiting
+
+    async def _place(self) -> None:
+        estimated_input_tokens = await self._counted(self._estimated_input)
+        self._reservation = await rates.reserve(estimated_input_tokens)
+        try:
+            await uninterrupted(
+                holds.place(
+                    self.id,
+                    self.payer,
+                    provider=self.target.provider,
+                    model=self.target.model,
+                    estimated_input_tokens=estimated_input_tokens,
+                    max_output_tokens=self._max_output(),
+                )
+            )
+        except asyncio.CancelledError:
+            await uninterrupted(holds.release(self.id))
+            raise
+        except RiniError:
+            await self._count_tokens(0)
+            raise
+        self._began = self._asked_at = time.monotonic()
+
+    def _answered(self) -> None:
+        """The vendor has answered; what Rini does from now on is its own time."""
+        self._waited, self._asked_at = self.vendor_seconds, None
+
+    def _characters(self) -> int:
+        """About how much text `_estimated_input` and `_outcome` have to count."""
+        raise NotImplementedError
+
+    def _estimated_input(self) -> int:
+        """The tokens to be sent."""
+        raise NotImplementedError
+
+    def _max_output(self) -> int | None:
+        """The most tokens that can come back; None: nobody knows."""
+        raise NotImplementedError
+
+    async def _settle(self, status: UsageStatus) -> None:
+        self.record = await uninterrupted(self._settled(status, time.monotonic()))
+
+    async def _settled(self, status: UsageStatus, ended: float) -> UsageRecord | None:
+        outcome = await self._counted(partial(self._outcome, status, ended))
+        usage = outcome.usage
+        await self._count_tokens((usage.input_tokens or 0) + (usage.output_tokens or 0))
+        return await holds.settle(self.id, outcome)
+
+    async def _count_tokens(self, taken: int) -> None:
+        """Correct what was counted against the caller's tokens per minute."""
+        if self._reservation:
+            await self._reservation.settle(taken)
+
+    def _outcome(self, status: UsageStatus, ended: float) -> Outcome:
+        """How the call ended, at `ended` by the monotonic clock."""
+        raise NotImplementedError
+
+    async def _counted(self, count: Callable[[], T]) -> T:
+        """The result of `count`, which counts tokens: of much text not on the event loop."""
+        if self._characters() <= COUNTED_AT_ONCE:
+            return count()
+        return await asyncio.to_thread(count)
+
+    def _milliseconds(self, moment: float | None) -> int | None:
+        return None if moment is None else round((moment - self._began) * 1000)

@@ -1,0 +1,81 @@
+"""Whether what the operator set up can be reached: asked by a call that costs nothing.
+
+Health checks ask often, so an answer is remembered for a while, a bad one too.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from dataclasses import dataclass, field
+
+from django.conf import settings
+
+from providers import catalogue, keys
+from providers.errors import ProviderError
+from providers.models import Model, Provider
+from providers.types import Target
+from providers.wires.registry import wire_named
+from rini.database import in_database
+from rini.errors import RiniError
+from rini.loops import PerLoop
+
+REMEMBERED_SECONDS = 10.0
+PATIENCE_SECONDS = 3.0
+
+
+@dataclass
+class _Finding:
+    """What was found of one provider; the lock lets one ask for all who wait."""
+
+    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+    asked: float = float("-inf")
+    reachable: bool = False
+
+
+_findings: PerLoop[dict[str, _Finding]] = PerLoop(dict)
+
+
+async def is_reachable(slug: str) -> bool:
+    """Whether the provider takes the operator's key, or answers without one if it needs none.
+
+    Raises `Unavailable` where the database cannot be reached.
+    """
+    finding = _findings().setdefault(slug, _Finding())
+    async with finding.lock:
+        if time.monotonic() > finding.asked + REMEMBERED_SECONDS:
+            finding.reachable = await _ask(slug)
+            finding.asked = time.monotonic()
+    return finding.reachable
+
+
+def default_provider() -> str:
+    """The provider of ``DEFAULT_MODEL``, or OpenAI. Needs the database."""
+    name: str = settings.DEFAULT_MODEL
+    slug = name.partition("/")[0]
+    if Provider.objects.filter(slug=slug).exists():
+        return slug
+    row = Model.objects.filter(name=name).first()
+    return row.provider_id if row else "openai"
+
+
+async def _ask(slug: str) -> bool:
+    target = await in_database(_operators_target, slug)
+    if target is None:
+        return False
+    try:
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            await wire_named(target.wire).verify(target)
+    except (ProviderError, TimeoutError):
+        return False
+    return True
+
+
+def _operators_target(slug: str) -> Target | None:
+    row = Provider.objects.filter(slug=slug, enabled=True).first()
+    if row is None or (row.needs_key and not keys.has_operators_key(row)):
+        return None
+    try:
+        return catalogue.target_of(row, "", keys.operators_key(row))
+    except RiniError:  # it has no address, or its key cannot be opened
+        return None

@@ -1,0 +1,202 @@
+"""``/api/users``, ``/api/conversations`` and ``/api/chat/{number}``."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from typing import Any
+from uuid import UUID
+
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import extend_schema
+from rest_framework import serializers
+from rest_framework_simplejwt.tokens import AccessToken
+from starlette.requests import Request
+from starlette.responses import Response
+
+from accounts import credentials
+from accounts.authentication import Caller, caller_of
+from accounts.serializers import Credentials, Password, Registration, UserName
+from conversations import answers, generation, journal, lifetime, numbered, transcript
+from conversations.generation import Running
+from conversations.models import Message, Session
+from conversations.serializers import TextField
+from conversations.wire import JournalEvent
+from providers.serializers import KeyValue
+from rini import sse
+from rini.database import in_database
+from rini.dialects.conversation_rag import translate
+from rini.errors import InvalidInput, RiniError, sentence
+from rini.http import (
+    Endpoint,
+    EventStream,
+    json_body,
+    json_response,
+    route,
+    unless_disconnected,
+    validated,
+)
+from rini.once import has_key
+
+Answer = AsyncGenerator[list[JournalEvent], None]
+
+
+class NewUser(Registration):
+    username = UserName()
+    password = Password()
+
+
+class OptionalKey(KeyValue):
+    """A key, or nothing: clients without one send null or an empty text."""
+
+    def run_validation(self, data: Any = serializers.empty) -> Any:
+        return super().run_validation(data) if data else None
+
+
+class NewConversation(serializers.Serializer[Any]):
+    title = serializers.CharField(max_length=200)
+    model = serializers.CharField(max_length=251)
+    api_key = OptionalKey(required=False, allow_null=True)
+
+
+class ConversationChatRequest(serializers.Serializer[Any]):
+    message = TextField()
+
+
+class ConversationEndpoint(Endpoint):
+    """Errors are ``{"error": "…"}``."""
+
+    def error_response(self, error: RiniError) -> Response:
+        body = {"error": sentence(error)}
+        return json_response(body, status=error.status, headers=error.headers)
+
+
+class Register(ConversationEndpoint):
+    @extend_schema(request=NewUser, responses={201: OpenApiTypes.OBJECT}, auth=[])
+    async def post(self, request: Request) -> Response:
+        """Open an account."""
+        fields = validated(NewUser, await json_body(request))
+        await in_database(credentials.register, fields)
+        return json_response({"message": "User registered successfully"}, status=201)
+
+
+class Login(ConversationEndpoint):
+    @extend_schema(request=Credentials, responses={200: OpenApiTypes.OBJECT}, auth=[])
+    async def post(self, request: Request) -> Response:
+        """Log in: an access token."""
+        fields = validated(Credentials, await json_body(request))
+        address = request.client.host if request.client else ""
+        user = await in_database(credentials.log_in, address=address, **fields)
+        return json_response({"token": str(AccessToken.for_user(user))})
+
+
+class Create(ConversationEndpoint):
+    @extend_schema(request=NewConversation, responses={200: OpenApiTypes.OBJECT})
+    async def post(self, request: Request) -> Response:
+        """Begin a conversation. Its key, if it has one, serves it alone."""
+        caller = await caller_of(request.headers)
+        body = validated(NewConversation, await json_body(request))
+        key = body.get("api_key")
+        conversation = await in_database(
+            numbered.create,
+            caller,
+            title=body["title"],
+            model=body["model"],
+            provider=translate.provider_of(body["model"]),
+            key=key,
+        )
+        return json_response(translate.created(conversation, key.last4 if key else None))
+
+
+class History(ConversationEndpoint):
+    @extend_schema(responses={200: OpenApiTypes.OBJECT})
+    async def get(self, request: Request) -> Response:
+        """A conversation with its messages, oldest first."""
+        caller = await caller_of(request.headers)
+        conversation, messages = await in_database(_with_messages, caller, _number(request))
+        return json_response(translate.history(conversation, messages))
+
+
+class List(ConversationEndpoint):
+    @extend_schema(responses={200: OpenApiTypes.OBJECT})
+    async def get(self, request: Request) -> Response:
+        """The caller's conversations, newest first."""
+        caller = await caller_of(request.headers)
+        found = await in_database(lambda: list(numbered.numbered(caller.user)))
+        return json_response([translate.listed(one) for one in found])
+
+
+class Delete(ConversationEndpoint):
+    @extend_schema(request=None, responses={200: OpenApiTypes.OBJECT})
+    async def post(self, request: Request) -> Response:
+        """Delete a conversation with its messages and its key."""
+        caller = await caller_of(request.headers)
+        conversation = await in_database(numbered.find, caller.user, _number(request))
+        await lifetime.end(caller.user, conversation.id)
+        return json_response({"message": "Conversation deleted successfully"})
+
+
+class Chat(ConversationEndpoint):
+    @extend_schema(
+        request=ConversationChatRequest, responses={(200, "text/event-stream"): OpenApiTypes.STR}
+    )
+    async def post(self, request: Request) -> Response:
+        """A message, and its answer as it is written. A client that goes away stops it.
+
+        Each piece is a JSON object and an empty line, for `Accept: text/event-stream` an SSE event.
+        """
+        running = await _start(request)
+        await unless_disconnected(request, answers.begun(running))
+        # With an Idempotency-Key others may read it after this one.
+        events = answers.events(running, stops=not has_key(request.scope))
+        return _stream(request, events, {"X-Generation-ID": str(running.id)})
+
+    def stream_again(self, name: str, request: Request) -> Response:
+        return _stream(request, journal.follow(UUID(name)))
+
+
+async def _start(request: Request) -> Running:
+    """Begin the answer to a message in a conversation."""
+    caller = await caller_of(request.headers)
+    number = _number(request)
+    body = validated(ConversationChatRequest, await json_body(request))
+    conversation = await in_database(numbered.find, caller.user, number)
+    turn = await in_database(transcript.open_turn, caller, conversation.id, text=body["message"])
+    return generation.start(turn)
+
+
+def _stream(request: Request, answer: Answer, headers: dict[str, str] | None = None) -> Response:
+    for_sse = "text/event-stream" in request.headers.get("accept", "")
+    silence = sse.comment() if for_sse else b""  # plain JSON has no comments
+    return EventStream(_frames(answer, for_sse=for_sse), headers, keepalive=silence)
+
+
+async def _frames(answer: Answer, *, for_sse: bool) -> AsyncGenerator[bytes, None]:
+    async with aclosing(answer) as batches:
+        async for events in batches:
+            if encoded := b"".join(translate.encoded(event, for_sse=for_sse) for event in events):
+                yield encoded
+
+
+def _with_messages(caller: Caller, number: int) -> tuple[Session, list[Message]]:
+    conversation = numbered.find(caller.user, number)
+    return conversation, transcript.open_path(conversation)
+
+
+def _number(request: Request) -> int:
+    text: str = request.path_params["conversation_id"]
+    if text.isascii() and text.isdigit():
+        return int(text[:20])  # more digits than any number has
+    raise InvalidInput(f"A conversation's id is a whole number, not {text[:50]!r}.")
+
+
+# `/api/chat/stream` is the session chatbot's: `rini.dialects.routing` puts that before these.
+http_routes = [
+    route(r"^api/users/register/?$", Register()),
+    route(r"^api/users/login/?$", Login()),
+    route(r"^api/conversations/create/?$", Create()),
+    route(r"^api/conversations/list/?$", List()),
+    route(r"^api/conversations/history/(?P<conversation_id>[^/]+)/?$", History()),
+    route(r"^api/conversations/del/(?P<conversation_id>[^/]+)/?$", Delete()),
+    route(r"^api/chat/(?P<conversation_id>[^/]+)/?$", Chat()),
+]

@@ -1,0 +1,111 @@
+"""Between the conversation API's JSON and Rini's: pure functions."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any, Protocol
+
+import orjson
+
+from conversations.wire import JournalEvent, failure_of
+
+SHOWN_ROLES = ("user", "assistant")
+# What the names of vendors' models begin with.
+_PROVIDERS = {
+    "openai": r"gpt|chatgpt|o\d",
+    "zhipu": r"glm",
+    "anthropic": r"claude",
+    "google": r"gemini|gemma",
+    "deepseek": r"deepseek",
+    "mistral": r"mistral|ministral|magistral|codestral|devstral|pixtral|open-mi[sx]tral",
+}
+
+
+class Number(Protocol):
+    id: int
+
+
+class Conversation(Protocol):
+    @property
+    def number(self) -> Number: ...
+
+    alias: str
+    model: str
+    created_at: datetime
+
+
+class Message(Protocol):
+    role: str
+    content: str
+
+
+def provider_of(model: str) -> str | None:
+    """The provider that a model's bare name speaks of; None: any may have it."""
+    for slug, beginnings in _PROVIDERS.items():
+        if "/" not in model and re.match(rf"(?:{beginnings})(?![a-z])", model, re.IGNORECASE):
+            return slug
+    return None
+
+
+def created(conversation: Conversation, key_ending: str | None) -> dict[str, Any]:
+    """A new conversation; of its own key the last characters, of no key null."""
+    return {
+        **_head(conversation),
+        "api_key": None if key_ending is None else f"****{key_ending}",
+        "created_time": _seconds(conversation),
+    }
+
+
+def history(conversation: Conversation, messages: Iterable[Message]) -> dict[str, Any]:
+    """A conversation with what its two sides have said."""
+    shown = [one for one in messages if one.role in SHOWN_ROLES and one.content]
+    return {
+        **_head(conversation),
+        "messages": [
+            {"role": one.role, "content": one.content, "message_id": number}
+            for number, one in enumerate(shown, 1)
+        ],
+        "created_time": _seconds(conversation),
+    }
+
+
+def listed(conversation: Conversation) -> dict[str, Any]:
+    return {
+        "conversation_id": conversation.number.id,
+        "title": conversation.alias,
+        "created_time": _seconds(conversation),
+    }
+
+
+def objects(event: JournalEvent) -> list[dict[str, str]]:
+    """An event as the stream has it: the end is two objects, much is nothing."""
+    if event.type == "text.delta":
+        return [{"event": "message", "data": event.data["text"]}]
+    if not event.is_terminal:
+        return []
+    if failure := failure_of(event):
+        return [{"event": "error", "data": failure}]
+    return [
+        {"event": "done", "data": "Stream finished"},
+        {"event": "full_response", "data": event.data["message"]["content"]},
+    ]
+
+
+def encoded(event: JournalEvent, *, for_sse: bool) -> bytes:
+    """The bytes of an event: JSON and an empty line, for SSE's readers behind ``data: ``."""
+    prefix = b"data: " if for_sse else b""
+    return b"".join(prefix + orjson.dumps(one) + b"\n\n" for one in objects(event))
+
+
+def _head(conversation: Conversation) -> dict[str, Any]:
+    return {
+        "conversation_id": conversation.number.id,
+        "title": conversation.alias,
+        "model": conversation.model.partition("/")[2],
+    }
+
+
+def _seconds(conversation: Conversation) -> int:
+    return int(conversation.created_at.timestamp())

@@ -1,0 +1,1 @@
+"""One question, one answer, and nothing is kept; the client sends the conversation along."""

@@ -1,0 +1,164 @@
+"""``/chat``, ``/models`` and ``/health``: the one-shot chat service's API."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+from typing import Any
+from uuid import UUID
+
+from django.conf import settings
+from django.utils import timezone
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import extend_schema
+from rest_framework import serializers
+from starlette.requests import Request
+from starlette.responses import Response
+
+from accounts.authentication import Caller
+from accounts.guest import caller_or_guest
+from conversations import generation, journal, stateless, stopping, transcript
+from conversations.serializers import ChatMessageSerializer, TextField
+from providers import access, reachability
+from providers.models import ModelKind
+from rini import __version__, service
+from rini.database import in_database
+from rini.dialects.one_shot import translate
+from rini.errors import NotFound, RiniError, sentence
+from rini.http import (
+    Endpoint,
+    EventStream,
+    json_body,
+    json_response,
+    route,
+    unless_disconnected,
+    validated,
+)
+
+
+class OneShotChatRequest(serializers.Serializer[Any]):
+    message = TextField()
+    conversation_history = ChatMessageSerializer(many=True, required=False, allow_null=True)
+    system_prompt = TextField(required=False, allow_null=True, allow_blank=True)
+    model = serializers.CharField(required=False, allow_null=True, allow_blank=True, max_length=251)
+    temperature = serializers.FloatField(required=False, allow_null=True)
+    max_tokens = serializers.IntegerField(required=False, allow_null=True, min_value=1)
+
+
+class OneShotEndpoint(Endpoint):
+    """Errors are ``{"detail": "…"}``."""
+
+    def error_response(self, error: RiniError) -> Response:
+        body = {"detail": sentence(error)}
+        return json_response(body, status=error.status, headers=error.headers)
+
+
+class Chat(OneShotEndpoint):
+    @extend_schema(request=OneShotChatRequest, responses={200: OpenApiTypes.OBJECT})
+    async def post(self, request: Request) -> Response:
+        """A message, and its answer. A client that goes away stops the answer."""
+        caller = await caller_or_guest(request.headers)
+        body = validated(OneShotChatRequest, await json_body(request))
+        asked = {"model": body.get("model") or None, "llm_params": _llm_params(body)}
+        call = await in_database(stateless.prepare, caller, translate.messages(body), asked)
+        told = await unless_disconnected(request, stateless.answer(call))
+        answered = call.record.model_answered if call.record else ""
+        return json_response(translate.answer(told, answered or call.target.model, timezone.now()))
+
+
+class ChatStream(OneShotEndpoint):
+    @extend_schema(request=OneShotChatRequest, responses={200: OpenApiTypes.OBJECT})
+    async def post(self, request: Request) -> Response:
+        """A message; its answer is at ``/chat/stream/{stream_id}`` for an hour."""
+        caller = await caller_or_guest(request.headers)
+        body = validated(OneShotChatRequest, await json_body(request))
+        turn = await in_database(
+            transcript.open_passing_turn,
+            caller,
+            translate.messages(body),
+            model=body.get("model") or None,
+            llm_params=_llm_params(body),
+        )
+        running = generation.start(turn)
+        return json_response({"stream_id": running.id, "status": "started"})
+
+
+class OneStream(OneShotEndpoint):
+    @extend_schema(responses={(200, "text/event-stream"): OpenApiTypes.STR})
+    async def get(self, request: Request) -> Response:
+        """The answer from its beginning, as it is written. It goes on when the reader goes."""
+        caller = await caller_or_guest(request.headers)
+        return EventStream(_frames(await _find(caller, request)))
+
+    @extend_schema(responses={200: OpenApiTypes.OBJECT})
+    async def delete(self, request: Request) -> Response:
+        """Stop the answer; what has come of it stays."""
+        caller = await caller_or_guest(request.headers)
+        stream_id = await _find(caller, request)
+        await stopping.stop(caller.user, stream_id)
+        return json_response({"message": "Stream stopped", "stream_id": stream_id})
+
+
+class Models(OneShotEndpoint):
+    @extend_schema(responses={200: OpenApiTypes.OBJECT})
+    async def get(self, request: Request) -> Response:
+        """The chat models that the caller can use now."""
+        caller = await caller_or_guest(request.headers)
+        rows = await in_database(access.usable_models, caller)
+        chat = [translate.model(row) for row in rows if row.kind == ModelKind.CHAT]
+        return json_response({"models": chat})
+
+
+class Health(OneShotEndpoint):
+    @extend_schema(responses={200: OpenApiTypes.OBJECT, 503: OpenApiTypes.OBJECT}, auth=[])
+    async def get(self, request: Request) -> Response:
+        """What `/readyz` says, and whether the provider of `DEFAULT_MODEL` takes the server's key.
+
+        `openai_api` is found out by a call that costs nothing, and does not make Rini unhealthy.
+        """
+        parts = await in_database(service.parts)
+        healthy = all(state == "connected" for state in parts.values())
+        body = {
+            "status": "healthy" if healthy else "unhealthy",
+            **parts,
+            "openai_api": await _vendor_state(parts["database"]),
+            "version": __version__,
+            "timestamp": timezone.now(),
+        }
+        return json_response(body, status=200 if healthy else 503)
+
+
+async def _vendor_state(database: str) -> str:
+    if database != "connected":
+        return "disconnected"  # nobody could be answered
+    slug = await in_database(reachability.default_provider)
+    return "connected" if await reachability.is_reachable(slug) else "disconnected"
+
+
+def _llm_params(body: dict[str, Any]) -> dict[str, Any]:
+    return translate.llm_params(
+        body, temperature=settings.DEFAULT_TEMPERATURE, max_tokens=settings.DEFAULT_MAX_TOKENS
+    )
+
+
+async def _find(caller: Caller, request: Request) -> UUID:
+    """The id of the caller's stream that the path names."""
+    text: str = request.path_params["stream_id"]
+    try:
+        return (await in_database(stopping.generation_of, caller.user, UUID(text))).id
+    except (NotFound, ValueError):
+        raise NotFound(f"Stream {text[:100]} not found") from None
+
+
+async def _frames(stream_id: UUID) -> AsyncGenerator[bytes, None]:
+    async for events in journal.follow(stream_id):
+        if frames := b"".join(translate.frame(event) for event in events):
+            yield frames
+
+
+http_routes = [
+    route(r"^chat/?$", Chat()),
+    route(r"^chat/stream/?$", ChatStream()),
+    route(r"^chat/stream/(?P<stream_id>[^/]+)/?$", OneStream()),
+    route(r"^models/?$", Models()),
+    route(r"^health/?$", Health()),
+]

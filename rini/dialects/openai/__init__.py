@@ -1,0 +1,1 @@
+"""OpenAI's API under ``/v1``, as platform.openai.com/docs/api-reference documents it."""

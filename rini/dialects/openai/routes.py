@@ -1,0 +1,142 @@
+"""``/v1``: chat completions, embeddings and models as OpenAI's clients ask for them."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from accounts.authentication import Caller, caller_of
+from conversations import stateless
+from providers import access, embedding
+from providers.gateway import Call
+from providers.metering import Metered
+from providers.models import Model, ModelKind
+from providers.naming import find_model
+from rini.database import in_database
+from rini.dialects.openai import failures, schema, streams, translate
+from rini.errors import NotFound, RiniError
+from rini.http import Endpoint, json_body, json_response, route, unless_disconnected
+from rini.money import dollars
+
+
+class OpenAIEndpoint(Endpoint):
+    """An endpoint whose errors are in OpenAI's shape."""
+
+    def error_response(self, error: RiniError) -> Response:
+        return json_response(
+            failures.body_of(error),
+            status=failures.status_of(error),
+            headers=failures.headers_of(error),
+        )
+
+
+class ChatCompletions(OpenAIEndpoint):
+    """``POST /v1/chat/completions``"""
+
+    @schema.chat
+    async def post(self, request: Request) -> Response:
+        """An answer of any model, in OpenAI's format; nothing is stored but what it cost."""
+        overhead = _overhead()
+        caller = await caller_of(request.headers)
+        asked = translate.chat_asked(await json_body(request))
+        call = await in_database(_call, caller, asked)
+        if asked.stream:
+            frames = streams.frames(call, include_usage=asked.include_usage)
+            return await streams.opened(request, frames, lambda: overhead(call))
+        completion = await unless_disconnected(request, call.completion())
+        return json_response(completion, headers={**_cost(call), **overhead(call)})
+
+
+class Embeddings(OpenAIEndpoint):
+    """``POST /v1/embeddings``"""
+
+    @schema.embeddings
+    async def post(self, request: Request) -> Response:
+        """The vectors of texts or token ids, in their order."""
+        overhead = _overhead()
+        caller = await caller_of(request.headers)
+        asked = translate.embeddings_asked(await json_body(request))
+        call = await in_database(
+            embedding.prepare, caller, None, asked.model, asked.inputs, asked.params
+        )
+        answer = await unless_disconnected(request, call.answer())
+        count = call.record.input_tokens if call.record else None
+        answer = translate.embeddings_answer(answer, as_base64=asked.as_base64, input_tokens=count)
+        return json_response(answer, headers={**_cost(call), **overhead(call)})
+
+
+class Models(OpenAIEndpoint):
+    """``GET /v1/models``"""
+
+    @schema.models
+    async def get(self, request: Request) -> Response:
+        """Every model that the caller can use now."""
+        caller = await caller_of(request.headers)
+        models = await in_database(access.usable_models, caller)
+        return json_response(translate.model_list([_model_object(model) for model in models]))
+
+
+class OneModel(OpenAIEndpoint):
+    """``GET /v1/models/{model}``: by either of its names, with whatever slashes they have."""
+
+    @schema.one_model
+    async def get(self, request: Request) -> Response:
+        """A model that the caller can use now."""
+        caller = await caller_of(request.headers)
+        model = await in_database(_usable_model, caller, request.path_params["model"])
+        return json_response(_model_object(model))
+
+
+class Unknown(OpenAIEndpoint):
+    """Everything else under ``/v1``: clients read its error too."""
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        error = NotFound(f"There is no {scope['method']} {scope['path']} here; see /docs.")
+        await self.error_response(error)(scope, receive, send)
+
+
+http_routes = [
+    route(r"^v1/chat/completions/?$", ChatCompletions()),
+    route(r"^v1/embeddings/?$", Embeddings()),
+    route(r"^v1/models/?$", Models()),
+    route(r"^v1/models/(?P<model>.+?)/?$", OneModel()),
+    route(r"^v1/", Unknown()),
+]
+
+
+def _call(caller: Caller, asked: translate.ChatAsked) -> Call:
+    body = {"model": asked.model, "llm_params": asked.params}
+    return stateless.prepare(caller, asked.messages, body)
+
+
+def _usable_model(caller: Caller, name: str) -> Model:
+    model = find_model(caller, None, name, ModelKind.CHAT)
+    is_usable = model.enabled and access.usable_providers(caller, [model.provider])
+    if not is_usable or not access.allows(caller, model):
+        raise NotFound(f"There is no model “{name}” for you.", code="model_not_found")
+    return model
+
+
+def _model_object(model: Model) -> dict[str, Any]:
+    return translate.model_object(str(model), model.provider_id)
+
+
+def _overhead() -> Callable[[Metered], dict[str, str]]:
+    """Begins to measure: what it returns tells the time since then that was not the vendor's."""
+    began = time.monotonic()
+
+    def header(call: Metered) -> dict[str, str]:
+        own = time.monotonic() - began - call.vendor_seconds
+        return {"x-rini-overhead-ms": f"{own * 1000:.2f}"}
+
+    return header
+
+
+def _cost(call: Metered) -> dict[str, str]:
+    """In US dollars; nothing where the price is unknown."""
+    cost = dollars(call.record.cost_nano) if call.record else None
+    return {} if cost is None else {"x-rini-cost": cost}

@@ -1,0 +1,115 @@
+"""What /openapi.json says of ``/v1``. The whole of the formats is at platform.openai.com/docs."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import Any
+
+from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
+
+JSON = "application/json"
+EVENTS = "text/event-stream"
+_TEXT = {"type": "string"}
+_NUMBER = {"type": "integer"}
+_OBJECTS = {"type": "array", "items": {"type": "object"}}
+_USAGE = {"type": "object", "properties": {"prompt_tokens": _NUMBER, "total_tokens": _NUMBER}}
+_MODEL_NAME = {"type": "string", "description": "`provider/model`, or a name that leaves no doubt."}
+
+
+def _object(description: str = "", *required: str, **properties: Any) -> dict[str, Any]:
+    """An object that may have further fields."""
+    whole = {"type": "object", "properties": properties, "additionalProperties": True}
+    said = {"description": description, "required": list(required)}
+    return whole | {name: value for name, value in said.items() if value}
+
+
+_ERROR = {"$ref": "#/components/schemas/OpenAIError"}
+"""`rini.openapi` describes it, and adds to every operation the errors that all have."""
+_CHAT = _object(
+    "Every further field goes to the vendor as it is.",
+    "model",
+    "messages",
+    model=_MODEL_NAME,
+    messages={**_OBJECTS, "minItems": 1},
+    stream={"type": "boolean", "default": False},
+    stream_options=_object("", include_usage={"type": "boolean"}),
+    tools=_OBJECTS,
+    response_format=_object(),
+    n=_NUMBER,
+)
+_COMPLETION = _object(
+    "As the vendor answered.",
+    id=_TEXT,
+    object={"enum": ["chat.completion"]},
+    model=_TEXT,
+    choices=_OBJECTS,
+    usage=_USAGE,
+)
+_TOKENS = {"type": "array", "items": _NUMBER}
+_EMBEDDINGS = _object(
+    "Every further field goes to the vendor as it is.",
+    "model",
+    "input",
+    model=_MODEL_NAME,
+    input={
+        "oneOf": [
+            _TEXT,
+            {"type": "array", "items": _TEXT},
+            _TOKENS,
+            {"type": "array", "items": _TOKENS},
+        ]
+    },
+    encoding_format={"enum": ["float", "base64"], "default": "float"},
+    dimensions=_NUMBER,
+)
+_VECTORS = _object("", data=_OBJECTS, model=_TEXT, usage=_USAGE)
+_MODEL = _object("", id=_TEXT, object={"enum": ["model"]}, created=_NUMBER, owned_by=_TEXT)
+_MODELS = _object("", object={"enum": ["list"]}, data={"type": "array", "items": _MODEL})
+_HEADERS = [
+    OpenApiParameter(
+        name,
+        str,
+        OpenApiParameter.HEADER,
+        response=[200],
+        description=description,
+    )
+    for name, description in (
+        ("x-rini-cost", "US dollars; not with a stream, nor where the price is unknown."),
+        ("x-rini-overhead-ms", "The time that was not the vendor's, in milliseconds."),
+    )
+]
+
+
+def _errors(*statuses: int) -> dict[tuple[int, str], OpenApiResponse]:
+    return {
+        (status, JSON): OpenApiResponse(_ERROR, HTTPStatus(status).phrase) for status in statuses
+    }
+
+
+_ASKING = _errors(402, 403, 404, 502, 504)
+
+chat = extend_schema(
+    operation_id="openai_chat_completions",
+    request={JSON: _CHAT},
+    parameters=_HEADERS,
+    responses={
+        (200, JSON): OpenApiResponse(_COMPLETION),
+        (200, EVENTS): OpenApiResponse(_TEXT, "With `stream`: chunks, then `[DONE]`."),
+        **_ASKING,
+    },
+)
+embeddings = extend_schema(
+    operation_id="openai_embeddings",
+    request={JSON: _EMBEDDINGS},
+    parameters=_HEADERS,
+    responses={(200, JSON): OpenApiResponse(_VECTORS), **_ASKING},
+)
+models = extend_schema(
+    operation_id="openai_models",
+    responses={(200, JSON): OpenApiResponse(_MODELS)},
+)
+one_model = extend_schema(
+    operation_id="openai_model",
+    parameters=[OpenApiParameter("model", str, OpenApiParameter.PATH)],
+    responses={(200, JSON): OpenApiResponse(_MODEL), **_errors(400)},
+)

@@ -1,0 +1,69 @@
+"""A chat completion as OpenAI streams it: ``data:`` lines of chunks, and ``[DONE]``."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Callable
+from contextlib import aclosing
+
+from django.conf import settings
+from starlette.requests import Request
+
+from conversations.generation import known_error
+from providers.errors import ProviderFailed
+from providers.gateway import Call
+from rini.dialects.openai.failures import body_of
+from rini.dialects.openai.translate import Relay, event
+from rini.http import EventStream, unless_disconnected
+
+Frames = AsyncGenerator[bytes, None]
+
+
+async def frames(call: Call, *, include_usage: bool) -> Frames:
+    """The call's answer. What fails before its first frame raises; what fails later is a frame
+    ``data: {"error": …}`` in the place of ``[DONE]``, and so is a vendor's stream that was cut."""
+    relay = Relay(include_usage=include_usage)
+    began = False
+    try:
+        async with aclosing(call.chunks()) as chunks:
+            async for chunk in chunks:
+                if frame := relay.frame(chunk):
+                    began = True
+                    yield frame
+        if call.is_cut_off:
+            raise ProviderFailed(f"{call.target.provider} broke off its answer.", code="incomplete")
+    except Exception as error:
+        # The answer has begun: its end has to say what happened, whatever it was.
+        if not began:
+            raise
+        yield event(body_of(known_error(error)))
+    else:
+        yield relay.end()
+
+
+async def opened(
+    request: Request, frames: Frames, headers: Callable[[], dict[str, str]]
+) -> EventStream:
+    """The stream once its first frame has come, so that a failure before it has its own status.
+
+    A vendor that thinks for longer than proxies keep silent connections is waited for in the open
+    stream. Raises what `frames` raises first, and `ClientDisconnect`.
+    """
+    first = asyncio.ensure_future(anext(frames))
+    patience = asyncio.wait({first}, timeout=settings.STREAM_KEEPALIVE_SECONDS)
+    try:
+        await unless_disconnected(request, patience)
+    except BaseException:  # the reader has gone, or the server stops: so does the vendor
+        first.cancel()
+        await asyncio.wait({first})
+        raise
+    if first.done():
+        first.result()
+    return EventStream(_resumed(first, frames), headers())
+
+
+async def _resumed(first: asyncio.Future[bytes], frames: Frames) -> Frames:
+    async with aclosing(frames):
+        yield await first
+        async for frame in frames:
+            yield frame

@@ -1,0 +1,207 @@
+"""``/api/sessions`` and ``/api/chat``: the session chatbot's API."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+from django.conf import settings
+from django.utils import timezone
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework import serializers
+from starlette.requests import Request
+from starlette.responses import Response
+
+from accounts.authentication import Caller
+from accounts.guest import caller_or_guest
+from conversations import answers, generation, journal, lifetime, transcript
+from conversations.generation import Running
+from conversations.models import Session
+from conversations.serializers import TextField
+from conversations.wire import JournalEvent
+from providers import own_server, reachability
+from providers.errors import ProviderUnavailable
+from rini import service
+from rini.database import in_database
+from rini.dialects.session_chat import translate
+from rini.errors import InvalidInput, NotFound, RiniError, sentence
+from rini.http import (
+    Endpoint,
+    EventStream,
+    json_body,
+    json_response,
+    route,
+    unless_disconnected,
+    validated,
+)
+from rini.once import has_key
+
+MAX_MESSAGES = 1000
+LIMIT = OpenApiParameter("limit", int, default=10)
+Answer = AsyncGenerator[list[JournalEvent], None]
+
+
+class NewSession(serializers.Serializer[Any]):
+    metadata = serializers.DictField(required=False, allow_null=True)
+
+
+class SessionChatRequest(serializers.Serializer[Any]):
+    session_id = serializers.CharField()
+    message = TextField()
+    max_new_tokens = serializers.IntegerField(required=False, allow_null=True, min_value=1)
+    temperature = serializers.FloatField(required=False, allow_null=True)
+    do_sample = serializers.BooleanField(required=False, allow_null=True)
+
+
+class SessionChatEndpoint(Endpoint):
+    """Errors are ``{"detail": "…"}``."""
+
+    def error_response(self, error: RiniError) -> Response:
+        unreachable = isinstance(error, ProviderUnavailable)
+        detail = "LLM server not available" if unreachable else sentence(error)
+        return json_response({"detail": detail}, status=error.status, headers=error.headers)
+
+
+class Sessions(SessionChatEndpoint):
+    @extend_schema(request=NewSession, responses={201: OpenApiTypes.OBJECT})
+    async def post(self, request: Request) -> Response:
+        """Begin a session. It expires after `SESSION_TIMEOUT_HOURS` without access."""
+        caller = await caller_or_guest(request.headers)
+        body = validated(NewSession, await json_body(request, optional=True))
+        timeout = timedelta(hours=settings.SESSION_TIMEOUT_HOURS)
+        metadata = body.get("metadata") or {}
+        session = await in_database(lifetime.create, caller.user, timeout, metadata)
+        return json_response(translate.new_session(session), status=201)
+
+
+class OneSession(SessionChatEndpoint):
+    @extend_schema(responses={200: OpenApiTypes.OBJECT})
+    async def get(self, request: Request) -> Response:
+        """A session."""
+        caller = await caller_or_guest(request.headers)
+        session = await _use(caller, request.path_params["session_id"])
+        return json_response(translate.session(session))
+
+    @extend_schema(responses={200: OpenApiTypes.OBJECT})
+    async def delete(self, request: Request) -> Response:
+        """Delete a session with its messages; an answer that is being written is stopped."""
+        caller = await caller_or_guest(request.headers)
+        session = await _use(caller, request.path_params["session_id"])
+        await lifetime.end(caller.user, session.id)
+        return json_response({"message": "Session deleted", "session_id": session.id})
+
+
+class SessionMessages(SessionChatEndpoint):
+    @extend_schema(parameters=[LIMIT], responses={200: OpenApiTypes.OBJECT})
+    async def get(self, request: Request) -> Response:
+        """The latest messages of a session, oldest first."""
+        caller = await caller_or_guest(request.headers)
+        limit = _limit(request)
+        session = await _use(caller, request.path_params["session_id"])
+        path = await in_database(transcript.open_path, session)
+        return json_response({"messages": [translate.message(one) for one in path[-limit:]]})
+
+
+class Chat(SessionChatEndpoint):
+    @extend_schema(request=SessionChatRequest, responses={200: OpenApiTypes.OBJECT})
+    async def post(self, request: Request) -> Response:
+        """A message, and its answer. A client that goes away stops the answer."""
+        running = await _start(request)
+        terminal = await unless_disconnected(request, answers.whole(running))
+        return json_response(translate.answer(terminal.data["message"]))
+
+
+class ChatStream(SessionChatEndpoint):
+    @extend_schema(
+        request=SessionChatRequest, responses={(200, "text/event-stream"): OpenApiTypes.STR}
+    )
+    async def post(self, request: Request) -> Response:
+        """A message, and its answer as it is written. A client that goes away stops it."""
+        running = await _start(request)
+        await unless_disconnected(request, answers.begun(running))
+        # With an Idempotency-Key others may read it after this one.
+        events = answers.events(running, stops=not has_key(request.scope))
+        return EventStream(_frames(events), {"X-Generation-ID": str(running.id)})
+
+    def stream_again(self, name: str, request: Request) -> Response:
+        return EventStream(_frames(journal.follow(UUID(name))))
+
+
+class Health(SessionChatEndpoint):
+    @extend_schema(responses={200: OpenApiTypes.OBJECT, 503: OpenApiTypes.OBJECT}, auth=[])
+    async def get(self, request: Request) -> Response:
+        """Whether the database and the model server answer; costs nothing."""
+        parts = await in_database(service.parts)
+        parts["llm_server"] = await _llm_server_state(parts["database"])
+        healthy = all(state == "connected" for state in parts.values())
+        status = "healthy" if healthy else "unhealthy"
+        return json_response(
+            {"status": status, **parts, "timestamp": timezone.now()}, status=200 if healthy else 503
+        )
+
+
+async def _start(request: Request) -> Running:
+    """Begin the answer that a request for a chat asks for."""
+    caller = await caller_or_guest(request.headers)
+    body = validated(SessionChatRequest, await json_body(request))
+    session = await _use(caller, body["session_id"])
+    own_model = await own_server.model()
+    if own_model is None and not settings.DEFAULT_MODEL:
+        raise ProviderUnavailable("Neither LLM_SERVER_URL nor DEFAULT_MODEL is set.")
+    turn = await in_database(
+        transcript.open_turn,
+        caller,
+        session.id,
+        text=body["message"],
+        provider=own_server.SLUG if own_model else None,
+        model=own_model or settings.DEFAULT_MODEL,
+        llm_params=translate.llm_params(
+            body, temperature=settings.DEFAULT_TEMPERATURE, max_tokens=settings.DEFAULT_MAX_TOKENS
+        ),
+        context_messages=settings.MAX_CONTEXT_MESSAGES,
+    )
+    return generation.start(turn)
+
+
+async def _frames(answer: Answer) -> AsyncGenerator[bytes, None]:
+    async with aclosing(answer) as batches:
+        async for events in batches:
+            if frames := b"".join(translate.frames(event) for event in events):
+                yield frames
+
+
+async def _use(caller: Caller, session_id: str) -> Session:
+    """The caller's session of that id, which this access keeps from expiring."""
+    try:
+        return await in_database(lifetime.use, caller.user, UUID(session_id))
+    except (NotFound, ValueError):
+        raise NotFound(f"Session {session_id[:100]} not found") from None
+
+
+def _limit(request: Request) -> int:
+    text = request.query_params.get("limit", "10")
+    if text.isascii() and text.isdigit() and 1 <= int(text[:10]) <= MAX_MESSAGES:
+        return int(text[:10])
+    raise InvalidInput(errors={"limit": [f"Give a whole number from 1 to {MAX_MESSAGES}."]})
+
+
+async def _llm_server_state(database: str) -> str:
+    if database != "connected":
+        return "disconnected"  # nobody could be answered
+    is_own = await in_database(own_server.has_address)
+    slug = own_server.SLUG if is_own else await in_database(reachability.default_provider)
+    return "connected" if await reachability.is_reachable(slug) else "disconnected"
+
+
+http_routes = [
+    route(r"^api/sessions/?$", Sessions()),
+    route(r"^api/sessions/(?P<session_id>[^/]+)/?$", OneSession()),
+    route(r"^api/sessions/(?P<session_id>[^/]+)/messages/?$", SessionMessages()),
+    route(r"^api/chat/?$", Chat()),
+    route(r"^api/chat/stream/?$", ChatStream()),
+    route(r"^api/health/?$", Health()),
+]

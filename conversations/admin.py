@@ -7,16 +7,21 @@ from typing import Any
 from django.contrib import admin
 from django.http import HttpRequest
 
-from conversations.models import Generation, Message, Session
+from conversations.models import Generation, JournalSegment, Message, Session
+from rini.admin import ReadOnlyAdmin
 
 
-class ReadOnlyAdmin(admin.ModelAdmin[Any]):
-    """What programs write and people only read; deleting stays possible."""
+class JournalInline(admin.TabularInline[JournalSegment, Generation]):
+    """The events of a generation, as they were stored together."""
 
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
+    model = JournalSegment
+    fields = ["first_seq", "last_seq", "events"]
+    readonly_fields = ["first_seq", "last_seq", "events"]
+    ordering = ["first_seq"]
+    extra = 0
+    can_delete = False
 
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
 
 
@@ -39,6 +44,7 @@ class MessageAdmin(ReadOnlyAdmin):
 
 @admin.register(Generation)
 class GenerationAdmin(ReadOnlyAdmin):
+    inlines = [JournalInline]
     list_display = ["id", "user", "provider", "model", "status", "created_at", "finished_at"]
     list_filter = ["status", "provider", "created_at"]
     search_fields = ["=id", "=session__id", "user__username"]

@@ -1,5 +1,25 @@
+from typing import Any
+
 from django.apps import AppConfig
+from django.db.models.signals import post_delete, pre_delete
 
 
 class ConversationsConfig(AppConfig):
     name = "conversations"
+
+    def ready(self) -> None:
+        pre_delete.connect(_take_generations_away, sender="accounts.User")
+        post_delete.connect(_forget_file, sender="conversations.Message")
+
+
+def _take_generations_away(instance: Any, **_: Any) -> None:
+    from conversations import stopping
+    from conversations.models import Generation
+
+    stopping.take_away(Generation.objects.filter(user=instance))
+
+
+def _forget_file(instance: Any, **_: Any) -> None:
+    from conversations import attachments
+
+    attachments.forget(instance)

@@ -18,15 +18,16 @@ from channels.generic.websocket import AsyncWebsocketConsumer
 from django.utils import timezone
 from rest_framework import serializers
 
-from accounts.authentication import Caller, authenticate_token
+from accounts import rates
+from accounts.authentication import Caller, admitted, authenticate_token
 from conversations import generation, journal, stopping, transcript
 from conversations.endpoints import open_turn
 from conversations.generation import known_error
 from conversations.models import Generation
 from conversations.origins import is_allowed
 from conversations.serializers import TextCompletionRequest
-from rini.database import in_database
-from rini.errors import InvalidInput, NotAuthenticated, NotFound, RiniError, problem
+from rini.database import in_database, in_database_patiently
+from rini.errors import InvalidInput, NotAuthenticated, NotFound, RiniError, Unavailable, problem
 from rini.http import validated
 from rini.notifications import listener
 from rini.parsing import parse_json
@@ -35,6 +36,8 @@ from rini.request_id import request_id
 AUTHENTICATION_SECONDS = 10.0
 # Close codes: HTTP's statuses in the range that RFC 6455 leaves to applications.
 UNAUTHENTICATED, FORBIDDEN, NOT_FOUND = 4401, 4403, 4404
+TRY_AGAIN_LATER = 1013
+_CLOSE_CODES: dict[type[RiniError], int] = {NotFound: NOT_FOUND, Unavailable: TRY_AGAIN_LATER}
 RECENT = timedelta(minutes=1)
 
 
@@ -53,6 +56,13 @@ class AuthenticateMessage(serializers.Serializer[Any]):
     token = serializers.CharField()
 
 
+class NoConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # Channels has no types
+    """Refuses the addresses at which there is no WebSocket."""
+
+    async def connect(self) -> None:
+        await self.close()
+
+
 class SessionConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # Channels has no types
     """``/ws/sessions/{id}/``. Messages both ways are JSON objects with a ``type``."""
 
@@ -61,20 +71,21 @@ class SessionConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # Channels
         self.caller: Caller | None = None
         self.following: dict[UUID, asyncio.Task[None]] = {}
         self.known: set[UUID] = set()
+        self.tasks: list[asyncio.Task[None]] = []
+        self.woken = asyncio.Event()
         if not is_allowed(self.scope["headers"]):
             await self.close(FORBIDDEN)
             return
         protocols = self.scope["subprotocols"]
         await self.accept("bearer" if "bearer" in protocols else None)
         self.guard = asyncio.create_task(self._close_strangers())
-        self.watch = asyncio.create_task(self._watch_session())
+        self.tasks = [self.guard, asyncio.create_task(self._watch_session())]
         if "bearer" in protocols:
             await self._answering(self._authenticate({"token": _token_of(protocols)}))
 
     async def disconnect(self, code: int) -> None:
-        if code != FORBIDDEN:
-            for task in (self.guard, self.watch, *self.following.values()):
-                task.cancel()
+        for task in (*self.tasks, *self.following.values()):
+            task.cancel()
 
     async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
         await self._answering(self._handle((text_data or "").encode() or bytes_data or b""))
@@ -95,6 +106,7 @@ class SessionConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # Channels
         }
         if kind not in handlers:
             raise InvalidInput(f"There is no message {kind[:50]!r}, only {', '.join(handlers)}.")
+        rates.begin()
         await handlers[kind](message)
 
     async def _authenticate(self, message: dict[str, Any]) -> None:
@@ -103,14 +115,15 @@ class SessionConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # Channels
         await in_database(transcript.session_of, caller.user, self.session_id)
         self.known = await in_database(self._recent_generations)
         self.caller = caller
+        self.woken.set()  # for what began between the query and now
         self.guard.cancel()
 
     async def _generate(self, message: dict[str, Any]) -> None:
-        turn = await open_turn(
-            self._admitted(), self.session_id, validated(TextCompletionRequest, message)
-        )
+        caller = await admitted(self._admitted())
+        turn = await open_turn(caller, self.session_id, validated(TextCompletionRequest, message))
         generation.start(turn)
-        self._follow(turn.generation.id)
+        if turn.generation.id not in self.known:  # the watch may have been quicker
+            self._follow(turn.generation.id)
 
     async def _attach(self, message: dict[str, Any]) -> None:
         wanted = validated(AttachMessage, message)
@@ -146,13 +159,13 @@ class SessionConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # Channels
 
     async def _watch_session(self) -> None:
         """Follow the answers that begin in this session elsewhere."""
-        woken = asyncio.Event()
-        with listener().listening(f"session:{self.session_id}", woken.set):
+        with listener().listening(f"session:{self.session_id}", self.woken.set):
             while True:
-                await woken.wait()
-                woken.clear()
+                await self.woken.wait()
+                self.woken.clear()
                 if self.caller is not None:
-                    for generation_id in await in_database(self._recent_generations) - self.known:
+                    recent = await in_database_patiently(self._recent_generations)
+                    for generation_id in recent - self.known:
                         self._follow(generation_id)
 
     def _recent_generations(self) -> set[UUID]:
@@ -177,8 +190,8 @@ class SessionConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # Channels
         await self._send({"type": "error", "problem": problem(error, request_id())})
         if isinstance(error, NotAuthenticated):
             await self.close(UNAUTHENTICATED)
-        elif isinstance(error, NotFound) and self.caller is None:
-            await self.close(NOT_FOUND)
+        elif self.caller is None:
+            await self.close(_CLOSE_CODES.get(type(error), UNAUTHENTICATED))
 
     async def _send(self, message: dict[str, Any]) -> None:
         await self.send(text_data=orjson.dumps(message).decode())

@@ -11,7 +11,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from billing.models import UsageRecord
-from conversations import journal
+from conversations import journal, search
 from conversations.models import (
     Generation,
     GenerationStatus,
@@ -45,7 +45,7 @@ def end(generation_id: UUID, unstored: Sequence[JournalEvent], ending: Ending) -
     with transaction.atomic():
         generation = (
             Generation.objects.select_for_update(of=("self",))
-            .select_related("assistant_message")
+            .select_related("user_message", "assistant_message")
             .get(id=generation_id)
         )
         if generation.status == GenerationStatus.RUNNING:
@@ -59,6 +59,7 @@ def _end(generation: Generation, unstored: Sequence[JournalEvent], ending: Endin
         journal.store([(generation.id, list(unstored))])
     events, _ = journal.read(generation.id, 0)
     _complete_message(generation.assistant_message, events, ending)
+    search.index_messages([generation.user_message, generation.assistant_message])
     last = events[-1].seq if events else 0
     gap = INTERRUPTION_GAP if ending.status == GenerationStatus.INTERRUPTED else 1
     generation.status = ending.status
@@ -86,12 +87,19 @@ def _complete_message(message: Message, events: Sequence[JournalEvent], ending: 
     if record := ending.record:
         message.prompt_tokens = record.input_tokens
         message.completion_tokens = record.output_tokens
-        message.token_count = record.output_tokens
+        message.token_count = _written(record)
         message.cost_nano = record.cost_nano
         message.time_to_first_token_ms = record.time_to_first_token_ms
         message.response_time_ms = record.duration_ms
         message.model_used = record.model_answered or message.model_used
     message.save()
+
+
+def _written(record: UsageRecord) -> int | None:
+    """The tokens of the answer's text: the output without what was only thought."""
+    if record.output_tokens is None:
+        return None
+    return max(0, record.output_tokens - (record.reasoning_tokens or 0))
 
 
 _MESSAGE_STATUS = {

@@ -6,12 +6,15 @@ from collections.abc import AsyncGenerator
 from typing import Any
 from uuid import UUID
 
+from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
 from starlette.requests import Request
 from starlette.responses import Response
 
 from accounts.authentication import Caller, caller_of
 from conversations import generation, journal, stateless, stopping, transcript
+from conversations.described import ANSWER, EVENT_STREAM, FAILURES
 from conversations.serializers import (
+    ChatCompletionAnswer,
     ChatCompletionRequest,
     GenerationSerializer,
     TextCompletionRequest,
@@ -19,6 +22,7 @@ from conversations.serializers import (
 )
 from conversations.transcript import Turn
 from conversations.wire import JournalEvent, sse_frames
+from rini.api_schema import problems
 from rini.database import in_database
 from rini.errors import InvalidInput
 from rini.http import (
@@ -31,14 +35,26 @@ from rini.http import (
 )
 
 
-class TextCompletion(Endpoint):
+class Answering(Endpoint):
+    """An endpoint that may answer with the events of a generation."""
+
+    def stream_again(self, name: str, request: Request) -> Response:
+        return event_stream(UUID(name))
+
+
+class TextCompletion(Answering):
     """``POST /llm/text-completion/``: a text for a model, as a turn of a session or alone."""
 
+    @extend_schema(
+        summary="Answer a text", tags=["llm"], request=TextCompletionRequest, responses=ANSWER
+    )
     async def post(self, request: Request) -> Response:
+        """Ask a model. In a session its history goes along and both messages are stored."""
         caller = await caller_of(request.headers)
         body = validated(TextCompletionRequest, await json_body(request))
         if body.get("session_id"):
-            return await _in_session(request, caller, body["session_id"], body)
+            turn = await open_turn(caller, body["session_id"], body)
+            return await answer_to(turn, events=wants_events(request, body))
         if body.get("parent_message_id"):
             raise InvalidInput(errors={"parent_message_id": ["It needs a session_id."]})
         messages = [{"role": "user", "content": body["text"]}]
@@ -53,7 +69,14 @@ class TextCompletion(Endpoint):
 class ChatCompletion(Endpoint):
     """``POST /llm/chat-completions/``: a whole conversation for a model; nothing is stored."""
 
+    @extend_schema(
+        summary="Answer a conversation",
+        tags=["llm"],
+        request=ChatCompletionRequest,
+        responses={**ANSWER, (200, "application/json"): ChatCompletionAnswer},
+    )
     async def post(self, request: Request) -> Response:
+        """Ask a model with a conversation that the caller keeps."""
         caller = await caller_of(request.headers)
         body = validated(ChatCompletionRequest, await json_body(request))
         call = await in_database(stateless.prepare, caller, body["messages"], body)
@@ -65,7 +88,14 @@ class ChatCompletion(Endpoint):
 class SessionGenerations(Endpoint):
     """``POST /sessions/{id}/generations/``: begin an answer and say at once which one it is."""
 
+    @extend_schema(
+        summary="Begin an answer",
+        tags=["generations"],
+        request=TextCompletionRequest,
+        responses={201: GenerationSerializer, **FAILURES},
+    )
     async def post(self, request: Request) -> Response:
+        """Begin an answer in the session. It is written on whether or not anybody listens."""
         caller = await caller_of(request.headers)
         session_id = UUID(request.path_params["session_id"])
         body = validated(TextCompletionRequest, await json_body(request))
@@ -77,7 +107,23 @@ class SessionGenerations(Endpoint):
 class GenerationEvents(Endpoint):
     """``GET /generations/{id}/events``: the journal as an event stream, from a cursor on."""
 
+    @extend_schema(
+        summary="Follow an answer",
+        tags=["generations"],
+        parameters=[
+            OpenApiParameter("after", int, description="Go on after this event.", default=0),
+            OpenApiParameter(
+                "Last-Event-ID", int, OpenApiParameter.HEADER, description="As `after`; wins."
+            ),
+        ],
+        responses={
+            **EVENT_STREAM,
+            204: OpenApiResponse(description="The caller has read everything."),
+            **problems(400, 401, 404),
+        },
+    )
     async def get(self, request: Request) -> Response:
+        """The events of an answer, those that were and those that come."""
         caller = await caller_of(request.headers)
         generation_id = UUID(request.path_params["generation_id"])
         after = _cursor(request)
@@ -91,7 +137,14 @@ class GenerationEvents(Endpoint):
 class GenerationStop(Endpoint):
     """``POST /generations/{id}/stop``: end an answer; the text so far stays and is billed."""
 
+    @extend_schema(
+        summary="Stop an answer",
+        tags=["generations"],
+        request=None,
+        responses={200: GenerationSerializer, **problems(401, 404)},
+    )
     async def post(self, request: Request) -> Response:
+        """Stop an answer. Its text so far stays, and what it has used is billed."""
         caller = await caller_of(request.headers)
         generation_id = UUID(request.path_params["generation_id"])
         await stopping.stop(caller.user, generation_id)
@@ -113,25 +166,28 @@ async def open_turn(caller: Caller, session_id: UUID, body: dict[str, Any]) -> T
     )
 
 
-async def _in_session(
-    request: Request, caller: Caller, session_id: UUID, body: dict[str, Any]
-) -> Response:
-    turn = await open_turn(caller, session_id, body)
+async def answer_to(turn: Turn, *, events: bool) -> Response:
+    """Begin to answer a turn, and tell its events as they come, or the whole when it has ended."""
     running = generation.start(turn)
-    if wants_events(request, body):
-        return EventStream(_frames(running.id, 0), {"X-Generation-ID": str(running.id)})
+    if events:
+        return event_stream(running.id)
     terminal = await _terminal(running.id)
     if running.error:
         raise running.error
     return json_response(
         {
             "response_text": terminal.data["message"]["content"],
-            "session_id": str(session_id),
+            "session_id": str(turn.generation.session_id),
             "user_message": message_data(turn.generation.user_message),
             "assistant_message": terminal.data["message"],
             **terminal.data["usage"],
         }
     )
+
+
+def event_stream(generation_id: UUID) -> EventStream:
+    """The events of a generation from its beginning."""
+    return EventStream(_frames(generation_id, 0), {"X-Generation-ID": str(generation_id)})
 
 
 async def _terminal(generation_id: UUID) -> JournalEvent:

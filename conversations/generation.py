@@ -16,15 +16,17 @@ from uuid import UUID
 
 import structlog
 
-from conversations import endings, wire
+from conversations import aftermath, attachments, endings, wire
 from conversations.endings import Ending
 from conversations.journal import LiveJournal
-from conversations.models import GenerationStatus
+from conversations.models import Generation, GenerationStatus
+from conversations.stopper import Stopper
 from conversations.transcript import Turn
 from providers import gateway
 from providers.types import Event, Finished, ReasoningDelta, TextDelta, ToolCallDelta
 from rini.api import as_rini_error
 from rini.errors import RiniError, problem
+from rini.loops import PerLoop
 from rini.request_id import request_id
 
 log = structlog.get_logger(__name__)
@@ -61,7 +63,12 @@ class Running:
             self._writing.cancel()
         await asyncio.wait({self._writing})
         ending = self._ending(self._writing)
-        await self.journal.close(partial(endings.end, self.id, ending=ending))
+        try:
+            await self.journal.close(partial(endings.end, self.id, ending=ending))
+        except Generation.DoesNotExist:
+            self.journal.abandon()  # deleted with its session while it was written
+        else:
+            await aftermath.follow_up(self.turn, ending.status)
 
     def _done(self, task: asyncio.Task[None]) -> None:
         _running.pop(self.id, None)
@@ -83,6 +90,7 @@ class Running:
 
     async def _write(self) -> GenerationStatus:
         status = GenerationStatus.INCOMPLETE
+        self._call.request = await attachments.with_images(self._call.request)
         async with aclosing(self._call.events()) as events:
             async for event in events:
                 if isinstance(event, Finished):
@@ -113,8 +121,8 @@ def as_journaled(event: Event) -> tuple[str, dict[str, object]]:
         case ToolCallDelta(index, id_, name, arguments):
             return "tool.delta", {
                 "index": index,
-                "id": id_,
-                "name": name,
+                "id": wire.storable(id_ or "") or None,
+                "name": wire.storable(name or "") or None,
                 "arguments": wire.storable(arguments),
             }
         case Finished():
@@ -133,12 +141,8 @@ def start(turn: Turn) -> Running:
     """Begin to write the answer of an opened turn. It goes on when its caller is gone."""
     running = Running(turn)
     _running[running.id] = running
+    _stopper().watch()
     return running
-
-
-def running_ids() -> list[UUID]:
-    """The generations of this process."""
-    return list(_running)
 
 
 def cancel(generation_id: UUID, status: GenerationStatus) -> None:
@@ -154,3 +158,6 @@ async def interrupt_all() -> None:
         one.cancel(GenerationStatus.INTERRUPTED)
     if running:
         await asyncio.wait({one.task for one in running})
+
+
+_stopper = PerLoop(lambda: Stopper(_running, partial(cancel, status=GenerationStatus.STOPPED)))

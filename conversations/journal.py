@@ -23,7 +23,7 @@ from django.db import connection, transaction
 from conversations.models import Generation, GenerationStatus, JournalSegment
 from conversations.serializers import terminal_data
 from conversations.wire import TERMINAL, JournalEvent
-from rini.database import in_database, in_database_patiently
+from rini.database import in_database_patiently
 from rini.loops import PerLoop
 from rini.notifications import listener, notify
 
@@ -80,12 +80,16 @@ class LiveJournal:
                 if fresh := self.events[position:]:
                     position = len(self.events)
                     yield fresh
-                    if fresh[-1].is_terminal:
-                        return
-                else:
+                elif not self._is_ended:
                     await woken.wait()
+                else:
+                    return
         finally:
             self._readers.discard(woken)
+
+    @property
+    def _is_ended(self) -> bool:
+        return bool(self.events) and self.events[-1].is_terminal
 
     def _add(self, event: JournalEvent) -> None:
         self.events.append(event)
@@ -195,7 +199,7 @@ async def _follow_stored(
     with listener().listening(f"journal:{generation_id}", woken.set):
         while True:
             woken.clear()
-            events, ended = await in_database(read, generation_id, after)
+            events, ended = await in_database_patiently(read, generation_id, after)
             if events:
                 after = events[-1].seq
                 yield events

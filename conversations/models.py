@@ -3,14 +3,46 @@
 from __future__ import annotations
 
 import uuid
+from typing import Self
 
 from django.contrib.postgres.fields import ArrayField
+from django.contrib.postgres.indexes import GinIndex
+from django.contrib.postgres.search import SearchVectorField
 from django.db import models
+from django.db.models.functions import Now
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import User
 from rini.database import OwnedQuerySet
+
+
+def unexpired(prefix: str = "") -> models.Q:
+    """Rows whose session, at `prefix`, has not run out: one that has is as if it were deleted."""
+    lasting = models.Q(**{f"{prefix}expires_after": None})
+    used_since = Now() - models.F(f"{prefix}expires_after")
+    return lasting | models.Q(**{f"{prefix}last_accessed__gt": used_since})
+
+
+class SessionQuerySet(OwnedQuerySet["Session"]):
+    def visible_to(self, user: models.Model) -> Self:
+        return super().visible_to(user).filter(unexpired(), hidden=False)
+
+
+class MessageQuerySet(OwnedQuerySet["Message"]):
+    def visible_to(self, user: models.Model) -> Self:
+        return super().visible_to(user).filter(unexpired("session__"), session__hidden=False)
+
+
+class GenerationQuerySet(OwnedQuerySet["Generation"]):
+    def visible_to(self, user: models.Model) -> Self:
+        """Those of hidden sessions too: whoever knows an answer's id may read and stop it."""
+        return super().visible_to(user).filter(unexpired("session__"))
+
+
+class SearchEntryQuerySet(OwnedQuerySet["SearchEntry"]):
+    def visible_to(self, user: models.Model) -> Self:
+        return super().visible_to(user).filter(unexpired("session__"), session__hidden=False)
 
 
 class MemoryMode(models.TextChoices):
@@ -40,16 +72,43 @@ class Session(models.Model):
     created_at = models.DateTimeField(_("created at"), default=timezone.now, editable=False)
     updated_at = models.DateTimeField(_("updated at"), auto_now=True)
     last_accessed = models.DateTimeField(_("last accessed"), default=timezone.now)
+    expires_after = models.DurationField(
+        _("expires after"), null=True, help_text=_("This long without access. Empty: never.")
+    )
+    hidden = models.BooleanField(
+        _("hidden"), default=False, help_text=_("Holds an answer that is not to be kept.")
+    )
 
-    objects = OwnedQuerySet["Session"].as_manager()
+    objects = SessionQuerySet.as_manager()
 
     class Meta:
         verbose_name = _("session")
         verbose_name_plural = _("sessions")
-        indexes = [models.Index(fields=["user", "-created_at", "-id"], name="session_newest")]
+        indexes = [
+            models.Index(fields=["user", "-created_at", "-id"], name="session_newest"),
+            models.Index(
+                fields=["last_accessed"],
+                name="session_expiring",
+                condition=models.Q(expires_after__isnull=False),
+            ),
+        ]
 
     def __str__(self) -> str:
         return self.alias or str(self.id)
+
+
+class SessionNumber(models.Model):
+    """A number for a session, for clients that know conversations by whole numbers."""
+
+    id = models.BigAutoField(primary_key=True)
+    session = models.OneToOneField(Session, on_delete=models.CASCADE, related_name="number")
+
+    class Meta:
+        verbose_name = _("session number")
+        verbose_name_plural = _("session numbers")
+
+    def __str__(self) -> str:
+        return str(self.id)
 
 
 class Role(models.TextChoices):
@@ -100,15 +159,74 @@ class Message(models.Model):
     tool_calls = models.JSONField(_("tool calls"), default=list, blank=True)
     created_at = models.DateTimeField(_("created at"), default=timezone.now, editable=False)
 
-    objects = OwnedQuerySet["Message"].as_manager()
+    objects = MessageQuerySet.as_manager()
 
     class Meta:
         verbose_name = _("message")
         verbose_name_plural = _("messages")
-        indexes = [models.Index(fields=["session", "id"], name="message_in_order")]
+        indexes = [
+            models.Index(fields=["session", "id"], name="message_in_order"),
+            models.Index(
+                fields=["session"],
+                name="message_roots",
+                condition=models.Q(parent_message__isnull=True),
+            ),
+            models.Index(
+                fields=["file_reference"],
+                name="message_by_file",
+                condition=models.Q(file_reference__isnull=False),
+            ),
+        ]
 
     def __str__(self) -> str:
         return f"{self.role} {self.pk}"
+
+
+class SearchEntry(models.Model):
+    """The terms of a message, or of a session's title (`message` is null), as `rini.lexical` makes
+    them. A table of its own, so that reading messages does not read them."""
+
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="+")
+    session = models.ForeignKey(Session, on_delete=models.CASCADE, related_name="search_entries")
+    message = models.OneToOneField(
+        Message, on_delete=models.CASCADE, null=True, related_name="search_entry"
+    )
+    terms = SearchVectorField()
+
+    objects = SearchEntryQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("search entry")
+        verbose_name_plural = _("search entries")
+        constraints = [
+            models.UniqueConstraint(
+                fields=["session"], condition=models.Q(message=None), name="search_title_once"
+            )
+        ]
+        indexes = [GinIndex(fields=["terms"], name="search_by_terms")]
+
+    def __str__(self) -> str:
+        return f"{self.session_id} {self.message_id or ''}"
+
+
+class Summary(models.Model):
+    """What a conversation said up to `message`, for prompts into which its turns do not fit.
+
+    Empty while it is being made; who claimed it long ago has failed.
+    """
+
+    message = models.OneToOneField(Message, on_delete=models.CASCADE, related_name="summary")
+    content = models.TextField(_("content"), blank=True)
+    token_count = models.PositiveIntegerField(_("tokens"), default=0)
+    model_used = models.CharField(_("model"), max_length=251, blank=True)
+    claimed_at = models.DateTimeField(_("begun at"), default=timezone.now)
+
+    class Meta:
+        verbose_name = _("summary")
+        verbose_name_plural = _("summaries")
+
+    def __str__(self) -> str:
+        return str(self.message_id)
 
 
 class GenerationStatus(models.TextChoices):
@@ -146,7 +264,7 @@ class Generation(models.Model):
     created_at = models.DateTimeField(_("created at"), default=timezone.now, editable=False)
     finished_at = models.DateTimeField(_("finished at"), null=True)
 
-    objects = OwnedQuerySet["Generation"].as_manager()
+    objects = GenerationQuerySet.as_manager()
 
     class Meta:
         verbose_name = _("generation")

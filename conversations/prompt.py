@@ -1,26 +1,113 @@
 """What a model is told: pure assembly of a conversation into OpenAI's chat format.
 
 The prefix stays the same from turn to turn, so that vendors' prompt caches hit: first the system
-prompt, then the turns as they were, and the new one last.
+prompt, then the turns as they were, and the new one last. Where the turns do not all fit, the
+oldest go in blocks: after a cut there is room for many turns before the next one moves the prefix
+again.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Protocol
+from collections.abc import Iterable, Sequence
+from itertools import dropwhile
+from typing import Any, Protocol, TypeVar
 
 from providers.types import ChatMessage
+
+SUMMARY_HEADING = "Summary of the conversation before the messages that follow:"
+UNSEEN_IMAGE = "[an image, which this model cannot see]"
+_TOLD = frozenset(("system", "user", "assistant"))  # a tool's result means nothing without its call
+_PER_TURN = 4  # tokens that the chat format adds to each message
 
 
 class Turn(Protocol):
     """What the assembly reads of a stored message."""
 
-    role: str
-    content: str
+    @property
+    def role(self) -> str: ...
+    @property
+    def content(self) -> str: ...
+    @property
+    def token_count(self) -> int | None: ...
+    @property
+    def file_reference(self) -> str | None: ...
 
 
-def assemble(system_prompt: str, history: Iterable[Turn]) -> list[ChatMessage]:
-    """The messages for the vendor; turns without any text (failed answers) are left out."""
-    system = [{"role": "system", "content": system_prompt}] if system_prompt else []
-    turns = [{"role": turn.role, "content": turn.content} for turn in history if turn.content]
+class StoredImage(dict[str, Any]):
+    """A part of a message that stands for an image until its bytes are put in its place.
+
+    A type of its own, so that no caller's message can be taken for it.
+    """
+
+    def __init__(self, reference: str) -> None:
+        super().__init__(type="image_url", image_url={"url": f"rini-file:{reference}"})
+        self.reference = reference
+
+
+T = TypeVar("T", bound=Turn)
+
+
+def recent(history: Sequence[T], limit: int) -> list[T]:
+    """The last `limit` turns of a history, from a user's on: vendors want a user to begin."""
+    last = history[max(0, len(history) - limit) :]
+    return list(dropwhile(lambda turn: turn.role == "assistant", last))
+
+
+def first_kept(history: Sequence[Turn], *, tokens: int | None, turns: int | None = None) -> int:
+    """Where the part of a history begins that is told: at most so many tokens and turns.
+
+    Whenever the history outgrows a limit, its oldest turns go until half of the limit is used, and
+    a user's turn begins. Whether that happened at a turn depends only on the turns before it, so
+    the beginning stays where it is until the next cut. A user's turn that is the newest stays.
+    """
+    sizes = [size_of(turn) for turn in history]
+    start = used = 0
+    for newest, size in enumerate(sizes):
+        used += size
+        if _exceeds(used, tokens) or _exceeds(newest - start + 1, turns):
+            while start < newest + (history[newest].role != "user") and (
+                _exceeds(2 * used, tokens)
+                or _exceeds(2 * (newest - start + 1), turns)
+                or history[start].role != "user"
+            ):
+                used -= sizes[start]
+                start += 1
+    return start
+
+
+def size_of(turn: Turn) -> int:
+    """The tokens of a turn in a prompt; where nobody counted them, a guess."""
+    counted = turn.token_count
+    return _PER_TURN + (len(turn.content) // 3 if counted is None else counted)
+
+
+def assemble(
+    system_prompt: str, history: Iterable[Turn], summary: str = "", *, vision: bool = True
+) -> list[ChatMessage]:
+    """The messages for the vendor; turns without any content (failed answers) are left out.
+
+    A model without `vision` is told where there were images. What was cut off the history may be
+    told by its `summary`, below the system prompt.
+    """
+    told = f"{SUMMARY_HEADING}\n{summary}" if summary else ""
+    above = "\n\n".join(part for part in (system_prompt, told) if part)
+    system = [{"role": "system", "content": above}] if above else []
+    turns = [
+        {"role": turn.role, "content": _content(turn, vision=vision)}
+        for turn in history
+        if (turn.content or turn.file_reference) and turn.role in _TOLD
+    ]
     return [*system, *turns]
+
+
+def _content(turn: Turn, *, vision: bool) -> str | list[dict[str, Any]]:
+    if not turn.file_reference:
+        return turn.content
+    if not vision:
+        return f"{turn.content}\n{UNSEEN_IMAGE}".lstrip()
+    text = [{"type": "text", "text": turn.content}] if turn.content else []
+    return [*text, StoredImage(turn.file_reference)]
+
+
+def _exceeds(amount: int, limit: int | None) -> bool:
+    return limit is not None and amount > limit

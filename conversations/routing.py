@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from conversations.consumers import SessionConsumer
+from conversations.consumers import NoConsumer, SessionConsumer
 from conversations.endpoints import (
     ChatCompletion,
     GenerationEvents,
@@ -10,15 +10,25 @@ from conversations.endpoints import (
     SessionGenerations,
     TextCompletion,
 )
-from rini.http import UUID_PATTERN, route
+from conversations.image_endpoints import ImageCompletion, MessageFile
+from conversations.revision_endpoints import MessageEdit, MessageRegenerate, SessionTitle
+from rini.http import MESSAGE_PATTERN, UUID_PATTERN, route
+
+_MESSAGE = rf"^messages/(?P<message_id>{MESSAGE_PATTERN})"
 
 http_routes = [
     route(r"^llm/text-completion/?$", TextCompletion()),
     route(r"^llm/chat-completions/?$", ChatCompletion()),
     route(rf"^sessions/(?P<session_id>{UUID_PATTERN})/generations/?$", SessionGenerations()),
+    route(rf"^sessions/(?P<session_id>{UUID_PATTERN})/title/?$", SessionTitle()),
+    route(r"^llm/image-completion/?$", ImageCompletion()),
+    route(rf"{_MESSAGE}/file/?$", MessageFile()),
+    route(rf"{_MESSAGE}/edit/?$", MessageEdit()),
+    route(rf"{_MESSAGE}/regenerate/?$", MessageRegenerate()),
     route(rf"^generations/(?P<generation_id>{UUID_PATTERN})/events/?$", GenerationEvents()),
     route(rf"^generations/(?P<generation_id>{UUID_PATTERN})/stop/?$", GenerationStop()),
 ]
 websocket_routes = [
     route(rf"^ws/sessions/(?P<session_id>{UUID_PATTERN})/?$", SessionConsumer.as_asgi()),
+    route(r"", NoConsumer.as_asgi()),
 ]

@@ -8,7 +8,11 @@ from django.conf import settings
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from conversations.models import Generation, MemoryMode, Message, Session
+from accounts.authentication import caller_in
+from conversations.models import Generation, MemoryMode, Message, Role, Session
+from providers.models import ModelKind
+from providers.naming import find_model
+from rini.errors import NotFound
 from rini.money import dollars
 
 
@@ -41,7 +45,17 @@ class TextField(serializers.CharField):
         return super().run_validation(data)
 
 
+class MessageIdField(serializers.IntegerField):
+    """The id of a message, or something that could be one."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(min_value=1, max_value=2**63 - 1, **kwargs)
+
+
 class SessionSerializer(serializers.ModelSerializer[Session]):
+    """A conversation. `active_message_id` is the end of the path that is open: setting it chooses
+    a branch."""
+
     user_id = serializers.UUIDField(read_only=True)
     memory_mode = MemoryModeField(required=False)
     system_prompt = TextField(required=False, allow_blank=True)
@@ -49,6 +63,7 @@ class SessionSerializer(serializers.ModelSerializer[Session]):
     tags = serializers.ListField(
         child=serializers.CharField(max_length=50), required=False, max_length=50
     )
+    active_message_id = MessageIdField(required=False, allow_null=True)
 
     class Meta:
         model = Session
@@ -68,7 +83,30 @@ class SessionSerializer(serializers.ModelSerializer[Session]):
             "updated_at",
             "last_accessed",
         ]
-        read_only_fields = ["pinned", "archived", "last_accessed"]
+        read_only_fields = ["last_accessed"]
+
+    def validate_model(self, model: str) -> str:
+        """A model of the catalogue; raises `InvalidInput` for another."""
+        if model:
+            found = find_model(caller_in(self.context["request"]), None, model, ModelKind.CHAT)
+            if found.kind != ModelKind.CHAT:
+                raise serializers.ValidationError(f"{found} is no chat model.")
+        return model
+
+    def validate_active_message_id(self, message_id: int | None) -> int | None:
+        """A message of the session; raises `NotFound` for another's."""
+        if message_id is None:
+            return None
+        if self.instance and self.instance.messages.filter(id=message_id).exists():
+            return message_id
+        raise NotFound(f"Message {message_id} is not in this session.")
+
+    def update(self, session: Session, changes: dict[str, Any]) -> Session:
+        """Change what is given and nothing else: an answer may begin at the same time."""
+        for name, value in changes.items():
+            setattr(session, name, value)
+        session.save(update_fields=[*changes, "updated_at"])
+        return session
 
 
 class MessageSerializer(serializers.ModelSerializer[Message]):
@@ -127,7 +165,9 @@ class GenerationSerializer(serializers.ModelSerializer[Generation]):
         ]
 
 
-_OWN_FIELDS = frozenset({"model", "messages", "stream", "stream_options", "n"})
+_NO_PARAMETERS = frozenset(
+    ("model", "messages", "stream", "stream_options", "n", "api_base", "base_url", "api_key")
+)
 
 
 class CallParameters(serializers.Serializer[Any]):
@@ -139,10 +179,11 @@ class CallParameters(serializers.Serializer[Any]):
     stream = serializers.BooleanField(required=False, default=False)
 
     def validate_llm_params(self, params: dict[str, Any]) -> dict[str, Any]:
-        """What the request says in fields of its own is not said again in the parameters."""
-        if taken := sorted(_OWN_FIELDS & params.keys()):
+        """Parameters are the model's: they neither repeat the request nor choose where it goes."""
+        if taken := sorted(_NO_PARAMETERS & params.keys()):
             raise serializers.ValidationError(
-                f"{', '.join(taken)}: not possible here; use the request's own fields."
+                f"{', '.join(taken)}: no parameter of a model. Use the request's own fields, /api-keys/ "
+                "for a key; a provider's address is the operator's to set."
             )
         return params
 
@@ -152,9 +193,32 @@ class TextCompletionRequest(CallParameters):
 
     text = TextField()
     session_id = serializers.UUIDField(required=False, allow_null=True)
-    parent_message_id = serializers.IntegerField(
-        required=False, allow_null=True, min_value=1, max_value=2**63 - 1
-    )
+    parent_message_id = MessageIdField(required=False, allow_null=True)
+
+
+class NewMessage(serializers.Serializer[Any]):
+    """A message to store without asking a model."""
+
+    role = serializers.ChoiceField(choices=Role.choices)
+    content = TextField()
+    parent_message_id = MessageIdField(required=False, allow_null=True, default=None)
+
+
+class EditRequest(CallParameters):
+    """Another version of a question."""
+
+    content = TextField()
+
+
+class RegenerateRequest(CallParameters):
+    """Another answer; without a model by the one of the session, or of the former answer."""
+
+
+class TitleRequest(serializers.Serializer[Any]):
+    """Who is to think of a title; without a model that of the session, or of its last answer."""
+
+    provider = serializers.CharField(required=False, max_length=50)
+    model = serializers.CharField(required=False, max_length=251)
 
 
 class ChatMessageSerializer(serializers.Serializer[Any]):
@@ -168,6 +232,22 @@ class ChatCompletionRequest(CallParameters):
     """A whole conversation for a model; nothing of it is stored."""
 
     messages = ChatMessageSerializer(many=True, allow_empty=False)
+
+
+class ImageCompletionRequest(serializers.Serializer[Any]):
+    """A form with an image, and what to ask about it."""
+
+    image_file = serializers.FileField(help_text="PNG, JPEG, WebP or GIF.")
+    prompt = TextField(required=False, allow_blank=True, default="")
+    provider = serializers.CharField(required=False, max_length=50)
+    model = serializers.CharField(
+        required=False,
+        max_length=251,
+        help_text="Without it one of the provider's that sees images and is not dear.",
+    )
+    session_id = serializers.UUIDField(required=False)
+    parent_message_id = MessageIdField(required=False)
+    stream = serializers.BooleanField(required=False, default=False)
 
 
 class TextCompletionAnswer(serializers.Serializer[Any]):

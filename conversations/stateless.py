@@ -37,7 +37,7 @@ async def answer(call: Call) -> dict[str, Any]:
     """The whole answer: ``{response_text, prompt_tokens, completion_tokens, cost}``."""
     completion = await call.completion()
     text = "".join(event.text for event in events_of(completion) if isinstance(event, TextDelta))
-    return {"response_text": text, **_usage(call)}
+    return {"response_text": wire.storable(text), **_usage(call)}
 
 
 async def frames(call: Call) -> AsyncGenerator[bytes, None]:

@@ -9,11 +9,10 @@ from django.utils import timezone
 
 from accounts.models import User
 from conversations import generation, journal
-from conversations.models import Generation, GenerationStatus
-from rini.database import in_database, in_database_patiently
+from conversations.models import Generation, GenerationQuerySet, GenerationStatus
+from rini.database import in_database
 from rini.errors import NotFound
-from rini.loops import PerLoop
-from rini.notifications import listener, notify
+from rini.notifications import notify
 
 LONGEST_WAIT_SECONDS = 10.0
 
@@ -38,39 +37,19 @@ async def stop(user: User, generation_id: UUID) -> None:
         return  # its process is dead or cut off: the reaper ends it
 
 
+def take_away(generations: GenerationQuerySet) -> None:
+    """Take generations from the processes that write them: those store nothing more, and stop.
+
+    For what is about to be deleted, in the same transaction.
+    """
+    writing = generations.filter(status=GenerationStatus.RUNNING)
+    if writing.update(status=GenerationStatus.INTERRUPTED):
+        notify(["stop"])
+
+
 def _request_stop(user: User, generation_id: UUID) -> None:
     found = generation_of(user, generation_id)
     Generation.objects.filter(id=found.id, status=GenerationStatus.RUNNING).update(
         stop_requested_at=timezone.now()
     )
     notify(["stop"])
-
-
-class Stopper:
-    """Stops what other processes ask to be stopped: one ear and one query for this process."""
-
-    def __init__(self) -> None:
-        self._task: asyncio.Task[None] | None = None
-
-    def watch(self) -> None:
-        """Begin, if it has not begun."""
-        if self._task is None or self._task.done():
-            self._task = asyncio.get_running_loop().create_task(self._watch(), name="stopper")
-
-    async def _watch(self) -> None:
-        woken = asyncio.Event()
-        with listener().listening("stop", woken.set):
-            while True:
-                await woken.wait()
-                woken.clear()
-                if running := generation.running_ids():
-                    for generation_id in await in_database_patiently(_requested, running):
-                        generation.cancel(generation_id, GenerationStatus.STOPPED)
-
-
-def _requested(ids: list[UUID]) -> list[UUID]:
-    rows = Generation.objects.filter(id__in=ids, stop_requested_at__isnull=False)
-    return list(rows.values_list("id", flat=True))
-
-
-stopper = PerLoop(Stopper)

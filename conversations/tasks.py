@@ -2,23 +2,36 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import timedelta
 
 import structlog
 from celery import shared_task
 from django.conf import settings
+from django.db import connections
 from django.db.models import Exists, OuterRef
 from django.utils import timezone
 
 from billing import holds
 from billing.models import Hold, UsageRecord
-from conversations import endings, journal
+from conversations import (
+    asking,
+    attachments,
+    endings,
+    journal,
+    lifetime,
+    summaries,
+    summarising,
+    titles,
+)
+from conversations.asking import Question
 from conversations.endings import Ending
-from conversations.models import Generation, GenerationStatus, JournalSegment
+from conversations.models import Generation, GenerationStatus, JournalSegment, Session
 from conversations.wire import text_of
 from providers import tokens
 from providers.tasks import interrupted
 from rini import heartbeat
+from rini.errors import RiniError
 
 log = structlog.get_logger(__name__)
 
@@ -43,10 +56,54 @@ def _settle(generation: Generation) -> UsageRecord | None:
     message_id = generation.assistant_message_id
     hold = Hold.objects.filter(message_id=message_id).first()
     if hold is None:
-        return UsageRecord.objects.filter(message_id=message_id).first()
+        return UsageRecord.objects.filter(message_id=message_id, corrects_id=None).first()
     events, _ = journal.read(generation.id, 0)
     written = text_of(events) + text_of(events, "reasoning.delta")
-    return holds.settle(hold.id, interrupted(hold, tokens.count(written)))
+    return holds.settle_now(hold.id, interrupted(hold, tokens.count(written)))
+
+
+@shared_task
+def delete_expired_sessions() -> int:
+    """Delete the sessions that have run out, with their messages; how many."""
+    return lifetime.delete_expired()
+
+
+@shared_task
+def title(session_id: str, token_id: str | None) -> None:
+    """Name a session that has no name, by asking its model."""
+    session = Session.objects.select_related("user").filter(id=session_id, alias="").first()
+    caller = asking.caller_again(session.user, token_id) if session else None
+    if session is None or caller is None:
+        return
+    try:
+        named = titles.untitled(caller, session)
+        if named.question:
+            answer = _ask(named.question)
+            titles.store(session.id, titles.clean(answer), replace=False)
+    except RiniError as error:
+        log.warning("no title", session=session_id, error=str(error))
+
+
+@shared_task
+def summarise(message_id: int, provider: str, model: str, token_id: str | None) -> None:
+    """Summarise the path down to a message, for prompts into which it does not fit."""
+    try:
+        question = summarising.question(message_id, provider, model, token_id)
+        if question:
+            summaries.store(message_id, _ask(question), f"{provider}/{model}")
+    except RiniError as error:
+        log.warning("no summary", message=message_id, error=str(error))
+
+
+def _ask(question: Question) -> str:
+    connections.close_all()  # none is held while the model thinks
+    return asyncio.run(asking.ask_and_close(question))
+
+
+@shared_task
+def sweep_files() -> int:
+    """Delete the files that no message has; how many."""
+    return attachments.sweep()
 
 
 @shared_task

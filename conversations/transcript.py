@@ -2,26 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
 from django.conf import settings
 from django.db import transaction
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from accounts.authentication import Caller
 from accounts.models import User
 from billing.holds import Payer
-from conversations import prompt
-from conversations.models import Generation, Message, MessageStatus, Role, Session
-from providers import catalogue
-from providers.types import ChatRequest, Target
+from conversations import context, parallel, prompt, tree
+from conversations.attachments import Attachment
+from conversations.models import Generation, MemoryMode, Message, MessageStatus, Role, Session
+from conversations.tree import PathTurn
+from providers import catalogue, tokens
+from providers.types import ChatMessage, ChatRequest, Target
 from rini import heartbeat
 from rini.errors import NotFound
 from rini.notifications import notify
 from rini.request_id import request_id
+
+PASSING_FOR = timedelta(hours=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,24 +38,39 @@ class Turn:
     target: Target
     request: ChatRequest
     payer: Payer
+    unsummarised: int | None = None
+    """The last of the messages that did not fit, if no summary tells of them yet."""
 
 
 def session_of(user: User, session_id: UUID) -> Session:
     """The user's session; raises `NotFound`, also for somebody else's."""
-    session = Session.objects.visible_to(user).filter(id=session_id).first()
-    if session is None:
-        raise NotFound(f"Session {session_id} not found.")
-    return session
+    return _found(Session.objects.visible_to(user), session_id)
+
+
+def locked_session(user: User, session_id: UUID) -> Session:
+    """`session_of` for changing its tree: until the end of the transaction nobody deletes it."""
+    return _found(Session.objects.visible_to(user).select_for_update(no_key=True), session_id)
 
 
 def route(
-    caller: Caller, provider: str | None, model: str | None, session: Session | None = None
+    caller: Caller,
+    provider: str | None,
+    model: str | None,
+    session: Session | None = None,
+    usual: str | None = None,
 ) -> catalogue.Route:
-    """Where a request goes: what it names, else the session's model, else the default one."""
+    """Where a request goes: what it names, else the session's model, else the `usual` one, else
+    the default one."""
     if model is None and provider is None:
-        model = (session.model if session else "") or settings.DEFAULT_MODEL or None
+        model = (session.model if session else "") or usual or settings.DEFAULT_MODEL or None
     session_id = session.id if session else None
     return catalogue.resolve(caller, provider=provider, model=model, session_id=session_id)
+
+
+def last_model(session: Session) -> str | None:
+    """The model that wrote the session's last answer, as “provider/model”."""
+    last = Generation.objects.filter(session=session).order_by("-created_at").first()
+    return f"{last.provider}/{last.model}" if last else None
 
 
 @transaction.atomic
@@ -61,42 +82,127 @@ def open_turn(
     provider: str | None = None,
     model: str | None = None,
     parent_message_id: int | None = None,
+    attachment: Attachment | None = None,
     llm_params: Mapping[str, Any] | None = None,
+    context_messages: int | None = None,
 ) -> Turn:
     """Store a user's message and the answer that is to come below it.
 
-    The message follows `parent_message_id`, else the session's active message. Raises `NotFound`,
-    `InvalidInput`, or what `catalogue.resolve` does; then nothing is stored.
+    The message follows `parent_message_id`, else the session's active message. The model is told
+    the last `context_messages` of the messages up to it, or what fits. Raises `NotFound`,
+    `InvalidInput`, `ContextTooLong`, or what `catalogue.resolve` does; then nothing is stored.
     """
-    session = session_of(caller.user, session_id)
+    session = locked_session(caller.user, session_id)
     chosen = route(caller, provider, model, session)
-    parent = _parent(session, parent_message_id)
-    question = Message.objects.create(
-        session=session, user=caller.user, parent_message=parent, role=Role.USER, content=text
+    path = path_below(session, parent_message_id)
+    if context_messages is not None:
+        path = prompt.recent(path, context_messages - 1)
+    question = new_question(session, path[-1].id if path else None, text, attachment)
+    return open_answer(caller, session, path, question, chosen=chosen, llm_params=llm_params or {})
+
+
+def path_below(session: Session, message_id: int | None) -> list[PathTurn]:
+    """The path down to a message of the session, else to its active one. Raises `NotFound`."""
+    path = tree.path_turns(session.id, message_id or session.active_message_id)
+    if message_id is not None and not path:
+        raise NotFound(f"Message {message_id} not found in session {session.id}.")
+    return path
+
+
+def new_question(
+    session: Session,
+    parent_message_id: int | None,
+    text: str,
+    attachment: Attachment | None = None,
+) -> Message:
+    """A user's message, not stored yet."""
+    question = Message(
+        session=session,
+        user_id=session.user_id,
+        parent_message_id=parent_message_id,
+        role=Role.USER,
+        content=text,
+        token_count=tokens.count(text) + (attachment.tokens if attachment else 0),
     )
-    return _open_answer(caller, session, question, chosen, llm_params or {})
+    if attachment:
+        question.file_reference = attachment.file_reference
+        question.original_filename = attachment.original_filename
+        question.mime_type = attachment.mime_type
+    return question
 
 
-def _open_answer(
+def open_answer(
     caller: Caller,
     session: Session,
+    path: Sequence[PathTurn],
     question: Message,
+    *,
     chosen: catalogue.Route,
     llm_params: Mapping[str, Any],
 ) -> Turn:
-    target = chosen.target
-    answer = Message.objects.create(
-        session=session,
+    """Store the answer that is to come below `question`, and that one too if it is new.
+
+    `path` is what the model is told before it, as far as it fits. Raises `ContextTooLong`.
+    """
+    told = context.of(
+        session.system_prompt,
+        path,
+        question,
+        chosen,
+        llm_params=llm_params,
+        most_turns=settings.CONTEXT_TURNS,
+    )
+    request = ChatRequest(told.messages, llm_params)
+    turn = _store(caller, session, question, chosen.target, request)
+    return replace(turn, unsummarised=told.unsummarised)
+
+
+@transaction.atomic
+def open_passing_turn(
+    caller: Caller,
+    messages: Sequence[ChatMessage],
+    *,
+    model: str | None = None,
+    llm_params: Mapping[str, Any] | None = None,
+) -> Turn:
+    """Open a turn that is not kept: `messages` are the whole conversation, the question last.
+
+    Question and answer lie in a hidden session, so that the answer can be read and stopped from any
+    process, and are deleted after `PASSING_FOR`. Raises what `catalogue.resolve` does.
+    """
+    chosen = route(caller, None, model)
+    session = Session.objects.create(
         user=caller.user,
-        parent_message=question,
+        hidden=True,
+        expires_after=PASSING_FOR,
+        memory_mode=MemoryMode.DISABLED,
+    )
+    question = new_question(session, None, messages[-1]["content"])
+    request = ChatRequest(messages, llm_params or {})
+    turn = _store(caller, session, question, chosen.target, request)
+    return replace(turn, payer=replace(turn.payer, session_id=None))
+
+
+def _store(
+    caller: Caller, session: Session, question: Message, target: Target, request: ChatRequest
+) -> Turn:
+    parallel.admit(caller.user)
+    answer = Message(
+        session=session,
+        user_id=session.user_id,
         role=Role.ASSISTANT,
         status=MessageStatus.STREAMING,
         provider=target.provider,
         model_used=target.model,
     )
-    generation = Generation.objects.create(
+    new = [message for message in (question, answer) if message.pk is None]
+    for message, new_id in zip(new, tree.new_ids(len(new)), strict=True):
+        message.pk = new_id
+    answer.parent_message = question
+    Message.objects.bulk_create(new)
+    generation = Generation(
         session=session,
-        user=caller.user,
+        user_id=session.user_id,
         user_message=question,
         assistant_message=answer,
         provider=target.provider,
@@ -104,47 +210,33 @@ def _open_answer(
         process_id=heartbeat.process_id(),
         request_id=request_id(),
     )
-    session.active_message = answer
+    generation.save(force_insert=True)
+    activate(session, answer)
+    payer = Payer(
+        user_id=caller.user.id,
+        token_id=caller.token.id if caller.token else None,
+        purpose="chat",
+        session_id=session.id,
+        message_id=answer.id,
+    )
+    return Turn(generation, target, request, payer)
+
+
+def activate(session: Session, message: Message) -> None:
+    """Make the path down to a new message the open one, and wake the session's windows."""
+    session.active_message = message
     session.last_accessed = timezone.now()
     session.save(update_fields=["active_message", "last_accessed", "updated_at"])
     notify([f"session:{session.id}"])
-    messages = prompt.assemble(session.system_prompt, path_to(question))
-    return Turn(
-        generation,
-        target,
-        ChatRequest(messages, llm_params),
-        Payer(
-            user_id=caller.user.id,
-            token_id=caller.token.id if caller.token else None,
-            purpose="chat",
-            session_id=session.id,
-            message_id=answer.id,
-        ),
-    )
 
 
-def _parent(session: Session, parent_message_id: int | None) -> Message | None:
-    if parent_message_id is None:
-        return session.active_message
-    parent = session.messages.filter(id=parent_message_id).first()
-    if parent is None:
-        raise NotFound(f"Message {parent_message_id} not found in session {session.id}.")
-    return parent
+def open_path(session: Session) -> list[Message]:
+    """The messages of a session's open path, oldest first."""
+    return tree.messages_of(tree.path_ids(session.id, session.active_message_id))
 
 
-_PATH = """
-    WITH RECURSIVE path AS (
-        SELECT id, parent_message_id, 0 AS distance
-        FROM conversations_message WHERE id = %s
-        UNION ALL
-        SELECT above.id, above.parent_message_id, path.distance + 1
-        FROM conversations_message above JOIN path ON above.id = path.parent_message_id
-    )
-    SELECT message.* FROM conversations_message message JOIN path USING (id)
-    ORDER BY path.distance DESC
-"""
-
-
-def path_to(message: Message) -> list[Message]:
-    """The messages from the root down to `message`, in one query."""
-    return list(Message.objects.raw(_PATH, [message.pk]))
+def _found(sessions: QuerySet[Session], session_id: UUID) -> Session:
+    session = sessions.filter(id=session_id).first()
+    if session is None:
+        raise NotFound(f"Session {session_id} not found.")
+    return session

@@ -53,6 +53,18 @@ class JournalEvent:
         return cls(seq, data.pop("type"), data)
 
 
+_BROKEN_OFF = {
+    "generation.incomplete": "The provider broke the answer off.",
+    "generation.interrupted": "The server that wrote this answer has ended. Ask again.",
+}
+
+
+def failure_of(terminal: JournalEvent) -> str | None:
+    """Why an answer is not whole, for people; None for one that was completed, or stopped."""
+    problem = terminal.data.get("problem")
+    return str(problem["detail"]) if problem else _BROKEN_OFF.get(terminal.type)
+
+
 def sse_frames(events: Iterable[JournalEvent]) -> bytes:
     """Events as SSE frames, with the cursor that ``Last-Event-ID`` takes up."""
     return b"".join(sse.encode(event.json(), event=event.type, id=event.seq) for event in events)

@@ -1,0 +1,63 @@
+"""Copying a path of messages into a session of its own, in one statement whatever its length."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from django.db import connection, transaction
+from django.utils import timezone
+
+from accounts.models import User
+from conversations import search, transcript, tree
+from conversations.models import Message, MessageStatus, Session
+from rini.errors import Conflict, NotFound
+
+_KEPT = ("alias", "system_prompt", "memory_mode", "model", "metadata", "tags")
+_OWN = ("id", "session", "parent_message")
+_COLUMNS = ", ".join(
+    field.attname for field in Message._meta.concrete_fields if field.name not in _OWN
+)
+# Copies keep the order of their originals; each follows the copy before it. What was indexed and
+# summarised of an original is true of its copy.
+_COPY = f"""
+    WITH original AS (
+        SELECT old_id, nextval(pg_get_serial_sequence('conversations_message', 'id')) AS new_id
+        FROM unnest(%(path)s::bigint[]) WITH ORDINALITY AS path (old_id, place) ORDER BY place
+    ), copied AS (
+        INSERT INTO conversations_message (id, session_id, parent_message_id, {_COLUMNS})
+        SELECT new_id, %(session)s, lag(new_id) OVER (ORDER BY new_id), {_COLUMNS}
+        FROM original JOIN conversations_message message ON message.id = old_id
+    ), indexed AS (
+        INSERT INTO conversations_searchentry (user_id, session_id, message_id, terms)
+        SELECT user_id, %(session)s, new_id, terms
+        FROM original JOIN conversations_searchentry entry ON entry.message_id = old_id
+    ), summarised AS (
+        INSERT INTO conversations_summary (message_id, content, token_count, model_used, claimed_at)
+        SELECT new_id, content, token_count, model_used, claimed_at
+        FROM original JOIN conversations_summary summary ON summary.message_id = old_id
+        WHERE content <> ''
+    )
+    SELECT max(new_id) FROM original
+"""  # noqa: S608  # the model's own column names
+
+
+@transaction.atomic
+def fork(user: User, session_id: UUID, message_id: int) -> Session:
+    """A new session with the path down to a message. The copies are the user's as the originals.
+
+    Raises `NotFound`, and `Conflict` while a message of the path is being written.
+    """
+    source = transcript.session_of(user, session_id)
+    path = tree.path_ids(source.id, message_id)
+    if not path:
+        raise NotFound(f"Message {message_id} not found in session {session_id}.")
+    if Message.objects.filter(id__in=path, status=MessageStatus.STREAMING).exists():
+        raise Conflict("An answer of this path is still being written. Fork it when it has ended.")
+    copy = Session.objects.create(user=user, **{name: getattr(source, name) for name in _KEPT})
+    with connection.cursor() as cursor:
+        cursor.execute(_COPY, {"path": path, "session": copy.id})
+        copy.active_message_id = cursor.fetchone()[0]
+    copy.last_accessed = timezone.now()
+    copy.save(update_fields=["active_message_id", "last_accessed"])
+    search.index_title(copy)
+    return copy

@@ -1,0 +1,56 @@
+"""The database may go away for a moment without an answer being lost."""
+
+from __future__ import annotations
+
+import time
+
+from django.db import connection
+
+from billing.models import UsageRecord
+from tests.conftest import User
+from tests.conversations.conftest import generate
+from tests.conversations.reading import Reader
+from tests.rini_server import RiniServer
+from tests.vendors.script import Script
+from tests.vendors.stage import Stage
+
+
+def cut_all_connections() -> None:
+    """Break every connection to the database but the test's own."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity "
+            "WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        )
+
+
+def test_an_answer_survives_broken_connections_whole(
+    alice: User, session: str, stage: Stage, server: RiniServer, other_server: RiniServer
+) -> None:
+    script = Script(pieces=[f"{n}번 " for n in range(150)], delay=0.02)
+    stage.next(script)
+    begun = generate(alice, session)
+    readers = [
+        Reader(alice, "GET", f"{one.url}/generations/{begun['id']}/events")
+        for one in (server, other_server)
+    ]
+    for reader in readers:
+        reader.seen(5)
+    for _ in range(8):
+        cut_all_connections()
+        time.sleep(0.15)
+    for reader in readers:
+        assert reader.ended(60).type == "generation.completed"
+        assert reader.text == "".join(script.pieces or ())
+        numbers = [event.id for event in reader.events]
+        assert numbers == list(range(1, len(numbers) + 1))
+    assert readers[0].events == readers[1].events
+    row = UsageRecord.objects.get()
+    assert (row.status, row.usage_source) == ("completed", "vendor")
+
+
+def test_connections_that_broke_while_idle_are_not_used(alice: User) -> None:
+    for _ in range(3):
+        assert alice.get("/sessions/").status_code == 200
+    cut_all_connections()
+    assert [alice.get("/sessions/").status_code for _ in range(12)] == [200] * 12

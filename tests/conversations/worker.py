@@ -1,0 +1,28 @@
+"""A worker beside the server: what is queued in the background is done."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+
+import pytest
+
+from tests.rini_server import ROOT
+
+
+@pytest.fixture(scope="session")
+def worker(server_environment: dict[str, str]) -> Iterator[None]:
+    command = "-m celery --quiet -A rini worker --pool solo --without-gossip --without-mingle"
+    process = subprocess.Popen(  # our own program
+        [sys.executable, *command.split(), "--loglevel", "WARNING"],
+        env=server_environment,
+        cwd=ROOT,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    yield
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait(timeout=20)

@@ -15,6 +15,9 @@ COPY . .
 RUN RINI_DATA_DIR=/tmp/build python manage.py collectstatic --noinput --verbosity 0 \
  && rm -r /tmp/build \
  && python -m compileall -q .
+# A volume here takes the owner over.
+RUN install --directory --owner rini --mode 0700 /data
+ENV RINI_DATA_DIR=/data
 USER rini
 EXPOSE 8000
 # The logs are Rini's own (request ids, JSON): uvicorn's access log would say everything twice.

@@ -3,6 +3,8 @@
 PYTHON := .venv/bin/python
 RUN := .venv/installed-requirements.txt
 DEVELOP := .venv/installed-requirements-dev.txt
+LOCK := uv pip compile --universal --python-version 3.11 --generate-hashes --no-header \
+  --no-emit-index-url --no-emit-find-links
 CODE := manage.py rini accounts billing providers memory knowledge conversations tests
 
 .PHONY: help run test lint lock clean
@@ -14,19 +16,18 @@ help: ## list the targets
 run: $(RUN) ## start Rini with its own PostgreSQL and Valkey; Ctrl-C stops it
 	@exec $(PYTHON) manage.py up
 
-test: $(DEVELOP) ## run every test (arguments for pytest: make test ARGS='-k money')
+test: lint ## check everything (arguments for pytest: make test ARGS='-k money')
 	@exec $(PYTHON) -m pytest $(ARGS)
 
-lint: $(DEVELOP) ## check style and types
+lint: $(DEVELOP) ## check style, types and import contracts
 	$(PYTHON) -m ruff check $(CODE)
 	$(PYTHON) -m ruff format --check $(CODE)
 	$(PYTHON) -m mypy $(CODE)
+	.venv/bin/lint-imports --no-cache
 
 lock: ## write the exact versions of requirements*.in to requirements*.txt (needs uv)
-	uv pip compile --universal --generate-hashes --no-header --python-version 3.11 --upgrade \
-	  requirements.in -o requirements.txt
-	uv pip compile --universal --generate-hashes --no-header --python-version 3.11 \
-	  -c requirements.txt requirements-dev.in -o requirements-dev.txt
+	$(LOCK) --upgrade requirements.in -o requirements.txt
+	$(LOCK) -c requirements.txt requirements-dev.in -o requirements-dev.txt
 
 clean: ## remove the environment and caches; the data folder stays
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache static

@@ -78,6 +78,10 @@ class AccountAdmin(UserAdmin):  # type: ignore[type-arg]  # not generic at run t
             _("Rights"),
             {"fields": ("is_active", "is_staff", "is_superuser", "groups", "user_permissions")},
         ),
+        (
+            _("Limits"),
+            {"fields": ("requests_per_minute", "tokens_per_minute", "parallel_generations")},
+        ),
         (_("Dates"), {"fields": ("created_at", "last_login")}),
     )
     add_fieldsets = (
@@ -110,7 +114,7 @@ class ApiTokenAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # not generic 
     search_fields = ("name", "prefix", "user__username", "user__id")
     date_hierarchy = "created_at"
     fields = (
-        *("name", "prefix", "user", "allowed_models"),
+        *("name", "prefix", "user", "allowed_models", "requests_per_minute", "tokens_per_minute"),
         *("created_at", "expires_at", "last_used_at", "former_valid_until"),
     )
     actions = ("revoke",)

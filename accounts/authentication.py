@@ -15,12 +15,15 @@ from rest_framework.request import Request
 from rest_framework_simplejwt.exceptions import ExpiredTokenError, TokenError
 from rest_framework_simplejwt.tokens import AccessToken
 
-from accounts import tokens
+from accounts import rates, tokens
 from accounts.models import ApiToken, User
 from rini.database import in_database
 from rini.errors import NotAuthenticated
 
 USE_IS_NOTED_EVERY = timedelta(minutes=1)
+# Every request asks these; Django would take longer to write them than PostgreSQL to answer.
+_BY_DIGEST = "SELECT * FROM accounts_apitoken WHERE digest = %s OR former_digest = %s LIMIT 1"
+_BY_ID = "SELECT * FROM accounts_user WHERE id = %s"
 MALFORMED = (
     "This is not a token of Rini. Send an access token from /auth/token, or an API token (rini-…)."
 )
@@ -60,8 +63,25 @@ def authenticate_token(raw: str) -> Caller:
 
 
 async def caller_of(headers: Mapping[str, str]) -> Caller:
-    """`authenticate` for async code. Raises `Unavailable` where the database is."""
-    return await in_database(authenticate, headers)
+    """`authenticate` for async code, which also counts the request (see `accounts.rates`).
+
+    Raises `RateLimited` too, and `Unavailable` where the database or Valkey is.
+    """
+    return await admitted(await in_database(authenticate, headers))
+
+
+async def admitted(caller: Caller) -> Caller:
+    """`caller`, whose request has been counted. Raises as `rates.admit` does."""
+    await rates.admit(caller.user, caller.token)
+    return caller
+
+
+async def owner_of(headers: Mapping[str, str]) -> UUID | None:
+    """The id of the caller's user; None without a token, and with one that is no good."""
+    try:
+        return (await caller_of(headers)).user.id
+    except NotAuthenticated:
+        return None
 
 
 def caller_in(request: Request) -> Caller:
@@ -76,6 +96,7 @@ class BearerAuthentication(BaseAuthentication):
         if "Authorization" not in request.headers:
             return None  # whether that will do is for the view's permissions to say
         caller = authenticate(request.headers)
+        rates.admit_now(caller.user, caller.token)
         return caller.user, caller
 
     def authenticate_header(self, request: Request) -> str:
@@ -83,7 +104,7 @@ class BearerAuthentication(BaseAuthentication):
 
 
 def _by_access_token(raw: str) -> Caller:
-    user = User.objects.filter(pk=_user_id(raw)).first()
+    user = _user(_user_id(raw))
     if user is None:
         raise NotAuthenticated("The account of this access token does not exist any more.")
     return Caller(user, None)
@@ -96,8 +117,7 @@ def _user_id(raw: str) -> UUID:
         raise NotAuthenticated(
             "This access token has expired: get a new one from /auth/refresh or /auth/token."
         ) from None
-    except (TokenError, ValueError, RecursionError):
-        # PyJWT reads the header before the signature: nested deeply, it is a RecursionError.
+    except (TokenError, ValueError):
         raise NotAuthenticated(MALFORMED) from None
 
 
@@ -107,20 +127,21 @@ def _claims(raw: str) -> dict[str, Any]:
 
 def _by_api_token(raw: str) -> Caller:
     digest = tokens.digest_of(raw)
-    token = (
-        ApiToken.objects.select_related("user")
-        .filter(Q(digest=digest) | Q(former_digest=digest))
-        .first()
-    )
+    token = next(iter(ApiToken.objects.raw(_BY_DIGEST, [digest, digest])), None)
+    user = _user(token.user_id) if token else None
     now = timezone.now()
-    if token is None:
+    if token is None or user is None:
         raise NotAuthenticated("There is no such API token: it is mistyped, or was revoked.")
     if bytes(token.digest) != digest and not _is_later(token.former_valid_until, now):
         raise NotAuthenticated("This API token was rotated: use its new secret.")
     if token.expires_at is not None and not _is_later(token.expires_at, now):
         raise NotAuthenticated("This API token has expired: make a new one at /tokens/.")
     _note_use(token, now)
-    return Caller(token.user, token)
+    return Caller(user, token)
+
+
+def _user(identity: UUID) -> User | None:
+    return next(iter(User.objects.raw(_BY_ID, [identity])), None)
 
 
 def _is_later(moment: datetime | None, now: datetime) -> bool:

@@ -12,11 +12,15 @@ from django.contrib.auth.models import AbstractBaseUser, BaseUserManager, Permis
 from django.contrib.auth.validators import UnicodeUsernameValidator
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
+from django.db.models import Value
 from django.db.models.functions import Lower
+from django.db.models.lookups import Exact
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from rini.database import OwnedQuerySet
+
+USUAL = _("Empty: as for everybody. 0: no limit.")
 
 
 class UserManager(BaseUserManager["User"]):
@@ -34,7 +38,7 @@ class UserManager(BaseUserManager["User"]):
 
     def get_by_natural_key(self, username: str | None) -> User:
         """Names differ by more than case: Ana and ana are one."""
-        return self.get(username__iexact=username)
+        return self.get(Exact(Lower("username"), Lower(Value(username))))
 
 
 class User(AbstractBaseUser, PermissionsMixin):
@@ -51,6 +55,15 @@ class User(AbstractBaseUser, PermissionsMixin):
     email = models.EmailField(_("e-mail address"), null=True, blank=True)
     is_staff = models.BooleanField(_("operator"), default=False)
     is_active = models.BooleanField(_("active"), default=True)
+    requests_per_minute = models.PositiveIntegerField(
+        _("requests per minute"), null=True, blank=True, help_text=USUAL
+    )
+    tokens_per_minute = models.PositiveIntegerField(
+        _("tokens per minute"), null=True, blank=True, help_text=USUAL
+    )
+    parallel_generations = models.PositiveIntegerField(
+        _("answers at a time"), null=True, blank=True, help_text=USUAL
+    )
     created_at = models.DateTimeField(_("created at"), default=timezone.now, editable=False)
 
     USERNAME_FIELD = "username"
@@ -85,6 +98,10 @@ class ApiToken(models.Model):
         blank=True,
         help_text=_("Names as “provider/model”, or “provider/*”. Empty: every model."),
     )
+    requests_per_minute = models.PositiveIntegerField(
+        _("requests per minute"), null=True, blank=True
+    )
+    tokens_per_minute = models.PositiveIntegerField(_("tokens per minute"), null=True, blank=True)
     created_at = models.DateTimeField(_("created at"), default=timezone.now, editable=False)
     expires_at = models.DateTimeField(_("expires at"), null=True, blank=True)
     last_used_at = models.DateTimeField(_("last used at"), null=True, editable=False)

@@ -6,22 +6,29 @@ from rest_framework.permissions import SAFE_METHODS, BasePermission
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
-from accounts.authentication import caller_in
+from accounts import limits
+from accounts.authentication import Caller, caller_in
 from accounts.tokens import is_limited
 from rini.errors import Forbidden
 
 
 class NotByLimitedToken(BasePermission):
-    """A token that expires or has only some models changes neither account nor tokens.
+    """A token that expires, has only some models or a budget changes neither account nor tokens.
 
     Otherwise whoever holds it could make a token without these limits.
     """
 
     def has_permission(self, request: Request, view: APIView) -> bool:
-        token = caller_in(request).token
-        if request.method in SAFE_METHODS or token is None or not is_limited(token):
-            return True
+        if request.method not in SAFE_METHODS:
+            refuse_limited_token(caller_in(request))
+        return True
+
+
+def refuse_limited_token(caller: Caller) -> None:
+    """Raise `Forbidden` for a caller whose token can do less than its user."""
+    token = caller.token
+    if token is not None and (is_limited(token) or limits.has_any(token)):
         raise Forbidden(
-            "This API token is limited in time or models, so it cannot change the account or its "
-            "tokens: use an access token from /auth/token."
+            "This API token is limited, so it cannot change the account, its "
+            "tokens or its keys: use an access token from /auth/token."
         )

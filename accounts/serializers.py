@@ -13,10 +13,10 @@ from django.core.exceptions import ValidationError as DjangoValidationError
 from django.utils import timezone
 from rest_framework import serializers
 
+from accounts import limits
 from accounts.models import ApiToken, User
 
 MODEL_NAME = re.compile(r"[^\s/*]+/(\*|[^\s*]+)")
-LIMITS_NOT_KNOWN = ("budget", "requests_per_minute", "tokens_per_minute")
 
 
 class UserName(serializers.CharField):
@@ -118,8 +118,18 @@ class NewAccount(TokenPair):
     username = serializers.CharField(allow_null=True)
 
 
+class PerMinute(serializers.IntegerField):
+    def __init__(self) -> None:
+        help_text = "Null: only the account's own limit holds."
+        super().__init__(
+            min_value=1, max_value=2**31 - 1, allow_null=True, required=False, help_text=help_text
+        )
+
+
 class Token(serializers.ModelSerializer[ApiToken]):
-    """An API token without its secret; taken from a caller: name, expires_at, allowed_models."""
+    """An API token without its secret; taken from a caller: name, expires_at, allowed_models,
+    requests_per_minute, tokens_per_minute, and the limits that other apps have registered
+    (`accounts.limits`)."""
 
     allowed_models = serializers.ListField(
         child=serializers.CharField(max_length=200),
@@ -129,6 +139,8 @@ class Token(serializers.ModelSerializer[ApiToken]):
         max_length=100,
         help_text="“provider/model” or “provider/*”; null allows every model.",
     )
+    requests_per_minute = PerMinute()
+    tokens_per_minute = PerMinute()
 
     class Meta:
         model = ApiToken
@@ -137,12 +149,21 @@ class Token(serializers.ModelSerializer[ApiToken]):
             "name",
             "prefix",
             "allowed_models",
+            "requests_per_minute",
+            "tokens_per_minute",
             "created_at",
             "expires_at",
             "last_used_at",
             "former_valid_until",
         )
         read_only_fields = ("id", "prefix", "created_at", "last_used_at", "former_valid_until")
+
+    def get_fields(self) -> dict[str, Any]:
+        return super().get_fields() | limits.fields()
+
+    def to_representation(self, instance: ApiToken) -> dict[str, Any]:
+        limits.note([instance])
+        return super().to_representation(instance)
 
     def validate_allowed_models(self, names: Sequence[str] | None) -> Sequence[str] | None:
         wrong = [name for name in names or () if not MODEL_NAME.fullmatch(name)]
@@ -156,13 +177,6 @@ class Token(serializers.ModelSerializer[ApiToken]):
         if moment is not None and moment <= timezone.now():
             raise serializers.ValidationError("This moment is in the past.")
         return moment
-
-    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
-        unknown = [name for name in LIMITS_NOT_KNOWN if name in self.initial_data]
-        if unknown:
-            message = "Tokens have no limit of this kind: leave it out."
-            raise serializers.ValidationError({name: [message] for name in unknown})
-        return attrs
 
 
 class NewToken(Token):

@@ -28,7 +28,7 @@ def digest_of(secret: str) -> bytes:
 
 
 def create(user: User, **fields: Any) -> tuple[ApiToken, Secret]:
-    """A new token of `user`, and its secret. `fields`: name, expires_at, allowed_models."""
+    """A new token of `user`, and its secret. `fields`: its columns, but for the secret's."""
     token = ApiToken(user=user, **fields)
     secret = _replace_secret(token)
     token.save(force_insert=True)
@@ -60,7 +60,8 @@ def allows(token: ApiToken | None, provider: str, model: str) -> bool:
 
 def is_limited(token: ApiToken) -> bool:
     """Whether `token` can do less than its user, so that it must not make itself a better one."""
-    return bool(token.allowed_models) or token.expires_at is not None
+    limits = (token.allowed_models, token.requests_per_minute, token.tokens_per_minute)
+    return any(limits) or token.expires_at is not None
 
 
 def _replace_secret(token: ApiToken) -> Secret:

@@ -4,18 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.conf import settings
-from django.db import IntegrityError, transaction
-from django.db.models import QuerySet, Value
-from django.db.models.functions import Lower
-from django.db.models.lookups import Exact
+from django.db import transaction
+from django.db.models import QuerySet
 from drf_spectacular.utils import extend_schema, extend_schema_view
 from rest_framework.decorators import action
-from rest_framework.mixins import (
-    DestroyModelMixin,
-    ListModelMixin,
-    RetrieveModelMixin,
-)
+from rest_framework.mixins import DestroyModelMixin, ListModelMixin, RetrieveModelMixin
 from rest_framework.permissions import IsAuthenticated
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -24,18 +17,13 @@ from rest_framework.views import APIView
 from rest_framework.viewsets import GenericViewSet
 from rest_framework_simplejwt.tokens import AccessToken
 
-from accounts import refresh, serializers, throttles, tokens
+from accounts import credentials, limits, refresh, serializers, throttles, tokens
 from accounts.authentication import caller_in
 from accounts.models import ApiToken, User
 from accounts.permissions import NotByLimitedToken
 from rini.api_schema import problems
-from rini.errors import Forbidden, InvalidInput, NotAuthenticated, NotFound
+from rini.errors import InvalidInput, NotFound
 from rini.secret import Secret
-
-UNIQUE = {
-    "user_name_unique": {"username": ["This user name is taken."]},
-    "user_email_unique": {"email": ["There is an account with this address."]},
-}
 
 
 class OpenView(APIView):
@@ -53,12 +41,7 @@ class UsersView(OpenView):
     )
     def post(self, request: Request) -> Response:
         """Open an account; with an empty body one without a name, which only its tokens open."""
-        if not settings.OPEN_REGISTRATION:
-            raise Forbidden("Registration is closed: ask the operator for an account.")
-        fields = validated(serializers.Registration(data=request.data))
-        user = User(username=fields.get("username"), email=fields.get("email"))
-        user.set_password(fields.get("password"))
-        save(user)
+        user = credentials.register(validated(serializers.Registration(data=request.data)))
         body = {"id": user.pk, "username": user.username, **pair(user, refresh.begin(user))}
         return Response(body, 201)
 
@@ -103,8 +86,8 @@ class LoginView(OpenView):
     def post(self, request: Request) -> Response:
         """Log in: an access token and a refresh token."""
         fields = validated(serializers.Credentials(data=request.data))
-        with throttles.guess(fields["username"], throttles.address_of(request)):
-            user = find_user(fields["username"], fields["password"])
+        address = throttles.address_of(request)
+        user = credentials.log_in(fields["username"], fields["password"], address)
         return Response(pair(user, refresh.begin(user)))
 
 
@@ -138,18 +121,18 @@ class LogoutView(OpenView):
     retrieve=extend_schema(responses={200: serializers.Token, **problems(401, 404)}),
     destroy=extend_schema(responses={204: None, **problems(401, 403, 404)}),
 )
-class TokensView(
-    ListModelMixin,
-    RetrieveModelMixin,
-    DestroyModelMixin,
-    GenericViewSet[ApiToken],
-):
+class TokensView(ListModelMixin, RetrieveModelMixin, DestroyModelMixin, GenericViewSet[ApiToken]):
     """The caller's API tokens."""
 
     serializer_class = serializers.Token
     permission_classes = [IsAuthenticated, NotByLimitedToken]
     queryset = ApiToken.objects.none()
     lookup_value_regex = "[^/]+"
+
+    def paginate_queryset(self, queryset: Any) -> Any:
+        page = super().paginate_queryset(queryset)
+        limits.note(page or ())
+        return page
 
     def get_queryset(self) -> QuerySet[ApiToken]:
         return ApiToken.objects.visible_to(caller_in(self.request).user).order_by(
@@ -162,16 +145,23 @@ class TokensView(
     def create(self, request: Request) -> Response:
         """Make a token. Its secret is in this answer and never shown again."""
         fields = validated(serializers.Token(data=request.data))
-        return secret_response(*tokens.create(caller_in(request).user, **fields), status=201)
+        with transaction.atomic():
+            wanted = fields.pop("limits", {})
+            token, secret = tokens.create(caller_in(request).user, **fields)
+            limits.give(token, wanted)
+        return secret_response(token, secret, status=201)
 
     @extend_schema(
         request=serializers.Token,
         responses={200: serializers.Token, **problems(400, 401, 403, 404)},
     )
     def partial_update(self, request: Request, pk: str) -> Response:
-        """Change name, end or models of a token."""
-        changed = serializers.Token(self.get_object(), data=request.data, partial=True)
-        self.get_queryset().filter(pk=pk).update(**validated(changed))
+        """Change name, end, models or limits of a token."""
+        token = self.get_object()
+        fields = validated(serializers.Token(token, data=request.data, partial=True))
+        with transaction.atomic():
+            limits.give(token, fields.pop("limits", {}))
+            self.get_queryset().filter(pk=pk).update(**fields)
         return Response(serializers.Token(self.get_object()).data)
 
     @extend_schema(request=None, responses={200: serializers.NewToken, **problems(401, 403, 404)})
@@ -199,22 +189,7 @@ def change(user: User, fields: dict[str, Any]) -> None:
             user.set_password(fields["password"])
         for name in fields.keys() - {"password"}:
             setattr(user, name, fields[name])
-        save(user, update_fields=list(fields))
-
-
-def save(user: User, **options: Any) -> None:
-    """Save `user`; raises `InvalidInput` where its name or address is another's.
-
-    The database decides, so that two who want the same name at once do not both get it.
-    """
-    try:
-        with transaction.atomic():
-            user.save(**options)
-    except IntegrityError as error:
-        for constraint, errors in UNIQUE.items():
-            if constraint in str(error):
-                raise InvalidInput(errors=errors) from None
-        raise
+        credentials.save(user, update_fields=list(fields))
 
 
 def pair(user: User, refresh_token: Secret) -> dict[str, str]:
@@ -223,18 +198,6 @@ def pair(user: User, refresh_token: Secret) -> dict[str, str]:
         "refresh_token": refresh_token.reveal(),
         "token_type": "bearer",
     }
-
-
-def find_user(username: str, password: str) -> User:
-    """The user of that name, whatever its case; raises `NotAuthenticated`.
-
-    An unknown name costs the hashing of a password too, so that time does not tell names.
-    """
-    same_name = Exact(Lower("username"), Lower(Value(username)))
-    user = User.objects.filter(same_name).first() or User(password="!")  # noqa: S106  # unusable
-    if not user.check_password(password):
-        raise NotAuthenticated("The user name or the password is wrong.")
-    return user
 
 
 def check_current_password(user: User, password: str, address: str) -> None:

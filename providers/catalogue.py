@@ -48,7 +48,7 @@ def resolve(
     _check(caller, row, kind)
     key = keys.key_for(caller.user, row.provider, session_id)
     return Route(
-        target=target_of(row.provider, row.name, key),
+        target=target_of(row.provider, row.name, key, row.max_output_tokens),
         context_window=row.context_window,
         max_output_tokens=row.max_output_tokens,
         dimensions=row.dimensions,
@@ -57,7 +57,9 @@ def resolve(
     )
 
 
-def target_of(provider: Provider, model: str, key: Secret | None) -> Target:
+def target_of(
+    provider: Provider, model: str, key: Secret | None, max_output_tokens: int | None = None
+) -> Target:
     """What a wire needs to call a provider. Raises `InvalidInput` where it has no address."""
     address = access.address_of(provider)
     if not address and provider.wire != WireKind.DEMO:
@@ -75,6 +77,7 @@ def target_of(provider: Provider, model: str, key: Secret | None) -> Target:
         base_url=address,
         api_key=key,
         litellm_prefix=provider.litellm_prefix,
+        max_output_tokens=max_output_tokens,
     )
 
 

@@ -3,13 +3,15 @@
 Vendors of OpenAI's format differ in small ways, and all of these are taken: null deltas, missing
 fields, a last chunk with usage and no choices, usage in several chunks (the last one counts, they
 are never added up), ``reasoning`` for ``reasoning_content``, tool calls without an index, the old
-``function_call``, a content that is a list of parts, and a ``refusal`` in the place of a content.
-Only the first choice makes events; a client that asks for several reads the chunks themselves.
+``function_call``, arguments that are an object, a content that is a list of parts, and a
+``refusal`` in the place of a content. Only the first choice makes events; a client that asks for
+several reads the chunks themselves, and what all of them hold is in `ChunkReader.written`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, get_args
 
@@ -25,6 +27,8 @@ from providers.types import (
     ToolCallDelta,
 )
 
+_Piece = TextDelta | ReasoningDelta | ToolCallDelta
+MAX_NAME = 200  # characters of a model's name, as the ledger keeps it
 _REASONS: dict[str, FinishReason] = {
     **{reason: reason for reason in get_args(FinishReason)},
     "function_call": "tool_calls",
@@ -40,28 +44,38 @@ class ChunkReader:
         self._usage_is_whole = False
         self._model: str | None = None
         self._reason: str | None = None
+        self._service_tier = ""
         self._calls = _ToolCalls()
+        self.written: list[str] = []
+        """What was written so far in all choices: text, reasoning, arguments of tools."""
 
-    def feed(self, chunk: Chunk) -> list[Event]:
+    def feed(self, chunk: Chunk) -> Sequence[Event]:
         """The events of one chunk; never Finished."""
-        if isinstance(model := chunk.get("model"), str) and model:
-            self._model = model
-        events: list[Event] = []
-        for choice in _first_choice(chunk):
+        if isinstance(model := chunk.get("model"), str) and model.isprintable():
+            self._model = model[:MAX_NAME]
+        self._service_tier = _text(chunk.get("service_tier")) or self._service_tier
+        events: list[_Piece] = []
+        written_before = len(self.written)
+        for choice in _choices(chunk):
+            if choice.get("index"):
+                self.written += map(_written, _events(choice.get("delta"), _ToolCalls()))
+                continue
             if isinstance(reason := choice.get("finish_reason"), str) and reason:
                 self._reason = reason
-            events += self._events(choice.get("delta"))
+            events += _events(choice.get("delta"), self._calls)
+        self.written += map(_written, events)
         usage = chunk.get("usage")
         if isinstance(usage, Mapping):
             self._usage, self._usage_is_whole = Usage.from_openai(usage), True
-        elif events:
+            self._service_tier = _text(usage.get("service_tier")) or self._service_tier
+        elif len(self.written) > written_before:
             self._usage_is_whole = False
         return events
 
     def finish(self) -> Finished:
         """The end. Its reason is ``incomplete`` if no chunk had a finish_reason."""
         reason = "incomplete" if self._reason is None else self._reason
-        return Finished(_REASONS.get(reason, "stop"), self.usage, self._model)
+        return Finished(_REASONS.get(reason, "stop"), self.usage, self._model, self._service_tier)
 
     @property
     def usage(self) -> Usage:
@@ -73,21 +87,17 @@ class ChunkReader:
             return usage
         return replace(usage, output_tokens=None, reasoning_tokens=None, output_audio_tokens=None)
 
-    def _events(self, delta: object) -> Iterator[Event]:
-        if not isinstance(delta, Mapping):
-            return
-        if reasoning := _text(delta.get("reasoning_content") or delta.get("reasoning")):
-            yield ReasoningDelta(reasoning)
-        if text := _text(delta.get("content") or delta.get("refusal")):
-            yield TextDelta(text)
-        yield from self._calls.deltas(delta)
-
 
 def events_of(completion: Completion) -> list[Event]:
     """The events of a whole answer, Finished last."""
     reader = ChunkReader()
-    choices = [{**c, "delta": c.get("message")} for c in _first_choice(completion)]
-    return [*reader.feed({**completion, "choices": choices}), reader.finish()]
+    return [*reader.feed(as_chunk(completion)), reader.finish()]
+
+
+def as_chunk(completion: Completion) -> Chunk:
+    """A whole answer as the only chunk of a stream: a choice's message is its delta."""
+    choices = [{**choice, "delta": choice.get("message")} for choice in _choices(completion)]
+    return {**completion, "choices": choices}
 
 
 class _ToolCalls:
@@ -116,13 +126,29 @@ class _ToolCalls:
 
 def _tool_call(index: int, call_id: str | None, function: Mapping[str, Any]) -> ToolCallDelta:
     name, arguments = function.get("name") or None, function.get("arguments") or ""
+    if not isinstance(arguments, str):
+        arguments = json.dumps(arguments, ensure_ascii=False)
     return ToolCallDelta(index, call_id, name, arguments)
 
 
-def _first_choice(answer: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+def _events(delta: object, calls: _ToolCalls) -> Iterator[_Piece]:
+    if not isinstance(delta, Mapping):
+        return
+    if reasoning := _text(delta.get("reasoning_content") or delta.get("reasoning")):
+        yield ReasoningDelta(reasoning)
+    if text := _text(delta.get("content") or delta.get("refusal")):
+        yield TextDelta(text)
+    yield from calls.deltas(delta)
+
+
+def _written(piece: _Piece) -> str:
+    return piece.arguments if isinstance(piece, ToolCallDelta) else piece.text
+
+
+def _choices(answer: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
     choices = answer.get("choices")
     for choice in choices if isinstance(choices, list) else ():
-        if isinstance(choice, Mapping) and not choice.get("index"):
+        if isinstance(choice, Mapping):
             yield choice
 
 

@@ -1,4 +1,5 @@
-"""The one way to call a model. Whoever comes through here is metered; there is no other way.
+"""The one way to call a chat model; `providers.embedding` is that for embeddings. Whoever comes
+through here is metered; there is no other way.
 
     place a hold ─► ask the vendor ─► (events, or a whole answer) ─► settle the hold
 
@@ -11,51 +12,29 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from dataclasses import replace
-from uuid import uuid4
 
-from billing import holds
+import orjson
+
 from billing.holds import Payer
 from billing.ledger import Outcome
-from billing.models import UsageRecord, UsageSource, UsageStatus
+from billing.models import UsageSource, UsageStatus
 from billing.usage import Usage
 from providers import tokens
-from providers.events import ChunkReader, events_of
-from providers.types import (
-    ChatRequest,
-    Chunk,
-    Completion,
-    Event,
-    Finished,
-    ReasoningDelta,
-    Target,
-    TextDelta,
-    ToolCallDelta,
-)
-from providers.wires.registry import wire_named
-from rini.database import in_database, in_database_patiently
-from rini.loops import uninterrupted
+from providers.events import ChunkReader, as_chunk
+from providers.metering import COUNTED_AT_ONCE, Metered
+from providers.types import ChatRequest, Chunk, Completion, Event, Target
 
 
-class Call:
-    """One metered call of a chat model. Read either `events`, `chunks` or `completion`, once.
-
-    Afterwards `record` is the call's ledger row, also when it was cancelled or has raised.
-    """
+class Call(Metered):
+    """One metered call of a chat model. Read either `events`, `chunks` or `completion`, once."""
 
     def __init__(self, target: Target, request: ChatRequest, payer: Payer) -> None:
-        self.id = uuid4()
-        self.target = target
+        super().__init__(target, payer)
         self.request = request
-        self.payer = payer
-        self.record: UsageRecord | None = None
-        self._wire = wire_named(target.wire)
         self._reader = ChunkReader()
-        self._finished: Finished | None = None
-        self._output: list[str] = []
-        self._began = 0.0
         self._first_token_at: float | None = None
 
     async def events(self) -> AsyncGenerator[Event, None]:
@@ -67,7 +46,7 @@ class Call:
             async for _, events in pieces:
                 for event in events:
                     yield event
-        yield self._end()
+        yield self._reader.finish()
 
     async def chunks(self) -> AsyncGenerator[Chunk, None]:
         """The answer as the vendor's own chunks, in OpenAI's format; otherwise like `events`."""
@@ -81,9 +60,8 @@ class Call:
         status = UsageStatus.FAILED
         try:
             completion = await self._wire.complete(self.target, self.request)
-            for event in events_of(completion):
-                self._note(event)
-            status = _status_of(self._end())
+            self._read(as_chunk(completion))
+            status = self._status()
         except asyncio.CancelledError:
             status = UsageStatus.STOPPED
             raise
@@ -91,71 +69,64 @@ class Call:
             await self._settle(status)
         return completion
 
-    async def _metered(self) -> AsyncGenerator[tuple[Chunk, list[Event]], None]:
+    @property
+    def is_cut_off(self) -> bool:
+        """Whether the vendor has not said, at least so far, that its answer was at its end."""
+        return self._reader.finish().reason == "incomplete"
+
+    async def _metered(self) -> AsyncGenerator[tuple[Chunk, Sequence[Event]], None]:
         await self._place()
         status = UsageStatus.FAILED
         try:
             async with aclosing(self._wire.stream(self.target, self.request)) as chunks:
                 async for chunk in chunks:
-                    events = self._reader.feed(chunk)
-                    for event in events:
-                        self._note(event)
-                    yield chunk, events
-            status = _status_of(self._end())
+                    yield chunk, self._read(chunk)
+            status = self._status()
         except (asyncio.CancelledError, GeneratorExit):
             status = UsageStatus.STOPPED
             raise
         finally:
             await self._settle(status)
 
-    async def _place(self) -> None:
-        try:
-            await uninterrupted(in_database(self._place_hold))
-        except asyncio.CancelledError:
-            await uninterrupted(in_database_patiently(holds.release, self.id))
-            raise
-        self._began = time.monotonic()
+    def _read(self, chunk: Chunk) -> Sequence[Event]:
+        events = self._reader.feed(chunk)
+        if self._first_token_at is None:
+            self._answered()
+            if self._reader.written:
+                self._first_token_at = time.monotonic()
+        return events
 
-    def _place_hold(self) -> None:
-        holds.place(
-            self.id,
-            self.payer,
-            provider=self.target.provider,
-            model=self.target.model,
-            estimated_input_tokens=tokens.count_messages(self.request.messages),
+    def _status(self) -> UsageStatus:
+        return UsageStatus.INCOMPLETE if self.is_cut_off else UsageStatus.COMPLETED
+
+    def _characters(self) -> int:
+        contents = [message.get("content") for message in self.request.messages]
+        return sum(map(len, self._reader.written)) + sum(
+            len(content) if isinstance(content, str) else COUNTED_AT_ONCE for content in contents
         )
 
-    def _end(self) -> Finished:
-        return self._finished or self._reader.finish()
+    def _estimated_input(self) -> int:
+        tools = self.request.params.get("tools")
+        described = tokens.count(orjson.dumps(tools).decode()) if tools else 0
+        return tokens.count_messages(self.request.messages) + described
 
-    def _note(self, event: Event) -> None:
-        if isinstance(event, Finished):
-            self._finished = event
-            return
-        if self._first_token_at is None:
-            self._first_token_at = time.monotonic()
-        match event:
-            case TextDelta(text) | ReasoningDelta(text):
-                self._output.append(text)
-            case ToolCallDelta(arguments=arguments):
-                self._output.append(arguments)
-
-    async def _settle(self, status: UsageStatus) -> None:
-        work = in_database_patiently(self._settle_hold, status, time.monotonic())
-        self.record = await uninterrupted(work)
-
-    def _settle_hold(self, status: UsageStatus, ended: float) -> UsageRecord | None:
-        return holds.settle(self.id, self._outcome(status, ended))
+    def _max_output(self) -> int | None:
+        params = self.request.params
+        asked = (params.get("max_completion_tokens"), params.get("max_tokens"))
+        limits = [self.target.max_output_tokens, *asked]
+        known = [limit for limit in limits if isinstance(limit, int) and limit > 0]
+        answers = params.get("n")
+        return min(known) * (answers if isinstance(answers, int) else 1) if known else None
 
     def _outcome(self, status: UsageStatus, ended: float) -> Outcome:
-        """How the call ended. Counts tokens where the vendor has not: not for the event loop."""
-        finished = self._end()
-        usage = self._usage(finished.usage, status)
+        finished = self._reader.finish()
+        told = finished.usage
         return Outcome(
             status=status,
-            usage=usage,
-            source=UsageSource.VENDOR if finished.usage.is_known else UsageSource.ESTIMATED,
+            usage=self._usage(told, status),
+            source=UsageSource.VENDOR if told.is_known else UsageSource.ESTIMATED,
             model_answered=finished.model or "",
+            service_tier=finished.service_tier,
             time_to_first_token_ms=self._milliseconds(self._first_token_at),
             duration_ms=self._milliseconds(ended),
         )
@@ -170,18 +141,12 @@ class Call:
             return told
         if status == UsageStatus.FAILED and self._first_token_at is None:
             return Usage(input_tokens=0, output_tokens=0)
-        estimated_input = tokens.count_messages(self.request.messages)
-        written = tokens.count("".join(self._output))
+        estimated_input = self._estimated_input()
+        written = tokens.count("".join(self._reader.written))
+        most = self._max_output()
+        written = written if most is None else min(written, most)
         return replace(
             told,
             input_tokens=estimated_input if told.input_tokens is None else told.input_tokens,
             output_tokens=max(written, told.output_tokens or 0),
         )
-
-    def _milliseconds(self, moment: float | None) -> int | None:
-        return None if moment is None else round((moment - self._began) * 1000)
-
-
-def _status_of(finished: Finished) -> UsageStatus:
-    incomplete = finished.reason == "incomplete"
-    return UsageStatus.INCOMPLETE if incomplete else UsageStatus.COMPLETED

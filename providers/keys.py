@@ -11,11 +11,12 @@ A key that cannot be opened is an error, not a reason to go on: the next may be 
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import timedelta
 from uuid import UUID
 
 from django.conf import settings
-from django.db.models import F, Q
+from django.db.models import Q
 from django.utils import timezone
 
 from accounts.models import User
@@ -25,6 +26,12 @@ from rini import sealed
 from rini.secret import Secret
 
 USE_IS_NOTED_EVERY = timedelta(minutes=1)
+# Every call of a model asks this; Django would take longer to write it than PostgreSQL to answer.
+_KEY = """
+    SELECT * FROM providers_apikey
+    WHERE user_id = %s AND provider_id = %s AND (session_id IS NULL OR session_id = %s)
+    ORDER BY session_id DESC NULLS LAST, created_at DESC, id DESC LIMIT 1
+"""
 
 
 def store(
@@ -51,17 +58,17 @@ def change(key: ApiKey, *, description: str | None = None, value: Secret | None 
     key.save()
 
 
+def forget(session_ids: Collection[UUID]) -> None:
+    """Delete the keys of these conversations."""
+    ApiKey.objects.filter(session_id__in=session_ids).delete()
+
+
 def key_for(user: User, provider: Provider, session_id: UUID | None = None) -> Secret | None:
     """The key that a call of `user` uses; None where the provider needs none and there is none.
 
     Raises `ProviderKeyMissing`, and `rini.crypto.SealBroken`.
     """
-    key = (
-        ApiKey.objects.visible_to(user)
-        .filter(Q(session_id=None) | Q(session_id=session_id), provider=provider)
-        .order_by(F("session_id").desc(nulls_last=True), "-created_at", "-id")
-        .first()
-    )
+    key = next(iter(ApiKey.objects.raw(_KEY, [user.pk, provider.pk, session_id])), None)
     if key is not None:
         _note_use(key)
         return sealed.take(key, "sealed")

@@ -12,12 +12,14 @@ from collections.abc import Iterable, Iterator, Sequence
 from functools import reduce
 from operator import or_
 
+from django.conf import settings
 from django.db.models import Q
 
 from accounts.authentication import Caller
 from providers import access
 from providers.models import Model, Provider
 from rini.errors import InvalidInput
+from rini.remembered import Remembered
 
 NEAR_NAMES = 5
 _Reading = tuple[str | None, str]
@@ -30,8 +32,7 @@ def find_model(caller: Caller, provider: str | None, model: str, kind: str) -> M
     A provider that takes any model gets one that is in no table. Raises `InvalidInput`.
     """
     readings = list(_readings(provider, model))
-    named = reduce(or_, (Q(**_where(reading)) for reading in readings))
-    rows = list(Model.objects.select_related("provider").filter(named))
+    rows = _rows(tuple(readings))
     for slug, name in readings:
         found = [row for row in rows if row.name == name and slug in {None, row.provider_id}]
         if found:
@@ -41,7 +42,7 @@ def find_model(caller: Caller, provider: str | None, model: str, kind: str) -> M
 
 def find_provider(slug: str, field: str = "provider") -> Provider:
     """An enabled provider. Raises `InvalidInput` with a message on `field`."""
-    row = Provider.objects.filter(slug=slug).first()
+    row = _provider(slug)
     if row is None:
         near = _near(slug, Provider.objects.values_list("slug", flat=True))
         message = f"There is no provider {_quoted(slug)}.{near}"
@@ -49,6 +50,20 @@ def find_provider(slug: str, field: str = "provider") -> Provider:
     if not row.enabled:
         raise invalid(field, "provider_disabled", f"The operator has disabled {slug}.")
     return row
+
+
+def _ask_rows(readings: Sequence[_Reading]) -> list[Model]:
+    named = reduce(or_, (Q(**_where(reading)) for reading in readings))
+    return list(Model.objects.select_related("provider").filter(named))
+
+
+def _ask_provider(slug: str) -> Provider | None:
+    return Provider.objects.filter(slug=slug).first()
+
+
+# Every call of a model asks for these; what an operator changes is seen a moment later.
+_rows = Remembered(_ask_rows, seconds=settings.CATALOGUE_REMEMBERED_SECONDS)
+_provider = Remembered(_ask_provider, seconds=settings.CATALOGUE_REMEMBERED_SECONDS)
 
 
 def invalid(field: str, code: str, message: str) -> InvalidInput:
@@ -100,7 +115,7 @@ def _unlisted(slug: str, name: str, kind: str) -> Model:
 
 def _unlisted_or_bare(model: str, kind: str) -> Model:
     head, _, tail = model.partition("/")
-    if tail and Provider.objects.filter(slug=head).exists():
+    if tail and _provider(head) is not None:
         return _unlisted(head, tail, kind)
     known = Model.objects.filter(kind=kind, enabled=True, provider__enabled=True)
     by_either_name = {name: str(row) for row in known for name in (row.name, str(row))}

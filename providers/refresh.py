@@ -7,7 +7,7 @@ models that were edited, and prices of models for which the operator has given o
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
 
 from django.db import transaction
@@ -17,7 +17,8 @@ from billing import pricing
 from billing.models import Price
 from providers import seeds
 from providers.models import Model, Provider
-from providers.seeds import Rates, SeedModel
+from providers.rates import NAMES, Rates
+from providers.seeds import SeedModel
 from rini.money import dollars
 
 OPERATOR = "operator"
@@ -115,13 +116,7 @@ def _newest_seeded(rows: list[Price]) -> set[Rates]:
     seeded = [row for row in rows if row.source != OPERATOR]
     newest = max((row.effective_from for row in seeded), default=None)
     return {
-        Rates(
-            row.above_input_tokens,
-            row.input_rate,
-            row.cached_input_rate,
-            row.cache_write_rate,
-            row.output_rate,
-        )
+        Rates(**{name: getattr(row, name) for name in NAMES})
         for row in seeded
         if row.effective_from == newest
     }
@@ -137,15 +132,12 @@ def _price(provider: str, model: str, since: datetime, rate: Rates, source: str)
         provider=provider,
         model=model,
         effective_from=since,
-        above_input_tokens=rate.above_input_tokens,
-        input_rate=rate.input_rate,
-        cached_input_rate=rate.cached_input_rate,
-        cache_write_rate=rate.cache_write_rate,
-        output_rate=rate.output_rate,
+        **asdict(rate),
         source=source,
     )
 
 
 def _told(rate: Rates) -> str:
     tier = f" above {rate.above_input_tokens} input tokens" if rate.above_input_tokens else ""
+    tier += f" ({rate.service_tier})" if rate.service_tier else ""
     return f"${dollars(rate.input_rate)} in, ${dollars(rate.output_rate)} out per million{tier}"

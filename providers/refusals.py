@@ -159,6 +159,8 @@ def scrubbed(text: str, key: Secret | None) -> str:
     if key is not None:
         text = key.scrub(text)
     text = " ".join(_KEY_LIKE.sub("[secret]", text).split())
+    # PostgreSQL keeps no NUL, and JSON no half of a surrogate pair.
+    text = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
     return text if len(text) <= MESSAGE_LIMIT else text[: MESSAGE_LIMIT - 1] + "…"
 
 

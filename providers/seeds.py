@@ -1,6 +1,7 @@
 """The providers and models that Rini knows from the start.
 
-What models can do and cost comes from the table that litellm ships,
+What models cost comes from `providers.genai`. What they can do, and what they cost where that has
+no price, comes from the table that litellm ships,
 ``model_prices_and_context_window_backup.json``: an object by model name with ``litellm_provider``,
 ``mode``, ``max_input_tokens``, ``max_output_tokens``, ``supports_…``, and dollars per token as
 ``input_cost_per_token``, ``cache_read_input_token_cost`` … and the same with
@@ -14,7 +15,7 @@ from __future__ import annotations
 import importlib.util
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from functools import cache
 from importlib.metadata import version
@@ -24,7 +25,9 @@ from typing import Any
 import orjson
 
 from billing.pricing import EVERY_MODEL
+from providers import genai
 from providers.models import ModelKind, Provider, WireKind
+from providers.rates import FREE, Rates
 
 TABLE = "model_prices_and_context_window_backup.json"
 OWN_SOURCE = "rini"
@@ -54,17 +57,6 @@ _DIMENSIONS = {  # the table has none for these
 
 
 @dataclass(frozen=True, slots=True)
-class Rates:
-    """A row of the price table without its moment: nano-dollars per million tokens."""
-
-    above_input_tokens: int
-    input_rate: int
-    cached_input_rate: int | None
-    cache_write_rate: int | None
-    output_rate: int
-
-
-@dataclass(frozen=True, slots=True)
 class SeedModel:
     """A model as it is to be in the catalogue. No `rates`: nobody says what it costs."""
 
@@ -80,7 +72,6 @@ class SeedModel:
     source: str = OWN_SOURCE
 
 
-FREE = (Rates(0, 0, None, None, 0),)
 FREE_PROVIDERS = ("demo", "local", "ollama")
 """Whatever their models are named, these cost nothing: rows for every model say so."""
 
@@ -122,17 +113,29 @@ def providers() -> list[Provider]:
 def models() -> list[SeedModel]:
     """Every model, each once."""
     found = {(model.provider, model.name): model for model in _from_table(_table())}
-    return list(({(model.provider, model.name): model for model in _OWN_MODELS} | found).values())
+    every = {(model.provider, model.name): model for model in _OWN_MODELS} | found
+    return [_with_maintained_rates(model) for model in every.values()]
+
+
+def _with_maintained_rates(model: SeedModel) -> SeedModel:
+    puts_out = model.kind == ModelKind.CHAT
+    rates = genai.rates_of(model.provider, model.name, puts_out=puts_out)
+    return replace(model, rates=rates, source=genai.source()) if rates else model
 
 
 def prices() -> dict[tuple[str, str], tuple[tuple[Rates, ...], str]]:
     """The rates, and where they are from, by provider and model."""
     every = {(provider, EVERY_MODEL): (FREE, OWN_SOURCE) for provider in FREE_PROVIDERS}
-    return every | {
-        (model.provider, model.name): (model.rates, model.source)
-        for model in models()
-        if model.rates
-    }
+    listed = {(slug, name): (rates, genai.source()) for slug, name, rates in genai.whole_table()}
+    return (
+        every
+        | listed
+        | {
+            (model.provider, model.name): (model.rates, model.source)
+            for model in models()
+            if model.rates
+        }
+    )
 
 
 def rate(dollars_per_token: float) -> int:
@@ -209,12 +212,12 @@ def _rates(entry: Mapping[str, Any]) -> Iterator[Rates]:
         yield Rates(
             above_input_tokens=thousands * 1000,
             input_rate=rate(into),
+            output_rate=rate(out),
             cached_input_rate=_optional(entry.get(f"cache_read_input_token_cost{suffix}")),
             # 0 says that storing is free: what was written was still read, as input.
             cache_write_rate=_optional(
                 entry.get(f"cache_creation_input_token_cost{suffix}") or None
             ),
-            output_rate=rate(out),
         )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.conf import settings
 from django.utils import timezone
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
@@ -86,6 +87,46 @@ class Verification(serializers.Serializer[Any]):
     valid = serializers.BooleanField()
     reason = serializers.CharField(required=False, help_text="Why it is not valid.")
     code = serializers.CharField(required=False, help_text="`provider_key_invalid` …")
+
+
+class EmbeddingText(serializers.CharField):
+    def to_internal_value(self, data: Any) -> str:
+        if not isinstance(data, str):
+            self.fail("invalid")
+        return super().to_internal_value(data)
+
+
+class EmbeddingInputs(serializers.ListField):
+    """A text, or a list of texts; always read as a list."""
+
+    def __init__(self, **options: Any) -> None:
+        text = EmbeddingText(trim_whitespace=False, max_length=settings.MAX_TEXT_CHARACTERS)
+        super().__init__(child=text, allow_empty=False, **options)
+
+    def to_internal_value(self, data: Any) -> list[Any]:
+        return super().to_internal_value([data] if isinstance(data, str) else data)
+
+
+class EmbeddingRequest(serializers.Serializer[Any]):
+    input = EmbeddingInputs(help_text="Texts, or one text.")
+    provider = serializers.CharField(required=False, max_length=50)
+    model = serializers.CharField(max_length=251)
+
+
+class EmbeddingVector(serializers.Serializer[Any]):
+    embedding = serializers.ListField(child=serializers.FloatField())
+    index = serializers.IntegerField()
+
+
+class EmbeddingUsage(serializers.Serializer[Any]):
+    prompt_tokens = serializers.IntegerField()
+    total_tokens = serializers.IntegerField()
+
+
+class EmbeddingAnswer(serializers.Serializer[Any]):
+    data = EmbeddingVector(many=True)  # type: ignore[assignment]  # DRF keeps fields off the class
+    model = serializers.CharField()
+    usage = EmbeddingUsage()
 
 
 class RatesSerializer(serializers.Serializer[Any]):

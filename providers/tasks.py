@@ -23,7 +23,7 @@ def sweep() -> int:
     """
     left = list(holds.abandoned())
     for hold in left:
-        holds.settle(hold.id, interrupted(hold, output_tokens=0))
+        holds.settle_now(hold.id, interrupted(hold, output_tokens=0))
     if left:
         log.warning("settled holds of dead processes", holds=len(left))
     heartbeat.bury()
@@ -31,7 +31,9 @@ def sweep() -> int:
 
 
 def interrupted(hold: Hold, output_tokens: int) -> Outcome:
-    """The outcome of a call whose process died."""
+    """The outcome of a call whose process died when it had written so much."""
+    if hold.max_output_tokens is not None:
+        output_tokens = min(output_tokens, hold.max_output_tokens)
     return Outcome(
         status=UsageStatus.INTERRUPTED,
         usage=Usage(input_tokens=hold.estimated_input_tokens, output_tokens=output_tokens),

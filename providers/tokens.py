@@ -40,6 +40,11 @@ def count_messages(messages: Iterable[Mapping[str, Any]]) -> int:
     return sum(_PER_MESSAGE + _count_content(message.get("content")) for message in messages)
 
 
+def of_image(width: int, height: int) -> int:
+    """About what vendors count for an image of that size: Anthropic's rule, and its bounds."""
+    return min(max(width * height // 750, 85), 1600)
+
+
 def _count_content(content: Any) -> int:
     if isinstance(content, str):
         return count(content)

@@ -24,6 +24,8 @@ Completion = dict[str, Any]
 """One ``chat.completion``: ``{"choices": [{"message", "finish_reason"}], "usage", "model"}``."""
 Embeddings = dict[str, Any]
 """OpenAI's list of embeddings: ``{"data": [{"embedding", "index"}], "model", "usage"?}``."""
+EmbeddingInput = str | Sequence[int]
+"""A text, or one as token ids, which only vendors of OpenAI's format take."""
 FinishReason = Literal["stop", "length", "tool_calls", "content_filter", "incomplete"]
 """``incomplete``: the stream ended without the vendor's own end marker."""
 
@@ -41,6 +43,8 @@ class Target:
     litellm_prefix: str = ""
     """litellm's own name for the provider (``gemini`` for google); only its wire reads it."""
     options: Mapping[str, Any] = field(default_factory=dict)
+    max_output_tokens: int | None = None
+    """The most that the model can answer; None: nobody said."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +83,8 @@ class Finished:
     usage: Usage
     model: str | None = None
     """The model as the vendor answered it, if it did."""
+    service_tier: str = ""
+    """How the vendor served the call, as ``flex``; empty where it did not say."""
 
 
 Event = TextDelta | ReasoningDelta | ToolCallDelta | Finished
@@ -100,7 +106,7 @@ class Wire(Protocol):
         ...
 
     async def embed(
-        self, target: Target, inputs: Sequence[str], params: Mapping[str, Any]
+        self, target: Target, inputs: Sequence[EmbeddingInput], params: Mapping[str, Any]
     ) -> Embeddings:
         """The vectors of `inputs`, in their order. `params` goes to the vendor as it is."""
         ...

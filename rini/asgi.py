@@ -6,37 +6,61 @@ Hot and streaming routes go straight to their endpoints; everything else goes th
 from __future__ import annotations
 
 import os
+from typing import cast
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "rini.settings")
 
-from django.core.asgi import get_asgi_application
+import django
 
-django_application = get_asgi_application()
+django.setup(set_prefix=False)  # before what follows is imported: it has models in it
 
-from channels.routing import ProtocolTypeRouter, URLRouter  # noqa: E402  (needs Django set up)
+from channels.routing import ProtocolTypeRouter, URLRouter  # noqa: E402
 from django.conf import settings  # noqa: E402
 from starlette.middleware.cors import CORSMiddleware  # noqa: E402
 from starlette.types import ASGIApp  # noqa: E402
 
 import conversations.routing  # noqa: E402
-from rini.http import route  # noqa: E402
+import providers.routing  # noqa: E402
+import rini.dialects.routing  # noqa: E402
+from accounts.rates import RateHeaders  # noqa: E402
+from rini.django_application import DjangoApplication  # noqa: E402
+from rini.http import Whole, route  # noqa: E402
 from rini.lifespan import Lifespan  # noqa: E402
 from rini.request_id import RequestId  # noqa: E402
 
-http: ASGIApp = URLRouter([*conversations.routing.http_routes, route(r"", django_application)])
+http: ASGIApp = URLRouter(
+    [
+        *rini.dialects.routing.http_routes,
+        *providers.routing.http_routes,
+        *conversations.routing.http_routes,
+        route(r"", Whole(cast(ASGIApp, DjangoApplication()))),
+    ]
+)
 if settings.CORS_ORIGINS:
     http = CORSMiddleware(
         http,
         allow_origins=settings.CORS_ORIGINS,
         allow_methods=["*"],
         allow_headers=["*"],
-        expose_headers=["X-Request-ID", "Retry-After"],
+        expose_headers=[
+            "X-Request-ID",
+            "Retry-After",
+            "Idempotency-Replayed",
+            "RateLimit",
+            "RateLimit-Limit",
+            "RateLimit-Policy",
+            "RateLimit-Remaining",
+            "RateLimit-Reset",
+            "X-Generation-ID",
+            "x-rini-cost",
+            "x-rini-overhead-ms",
+        ],
     )
 
 application = RequestId(
     ProtocolTypeRouter(
         {
-            "http": http,
+            "http": RateHeaders(http),
             "websocket": URLRouter(conversations.routing.websocket_routes),
             "lifespan": Lifespan(),
         }

@@ -44,7 +44,7 @@ class Place(TypedDict):
     owner: str
 
 
-class SealBroken(RiniError):  # noqa: N818  # a state of the data, as InvalidInput is
+class SealBroken(RiniError):
     """Sealed bytes do not open: another master key, another place, or damage."""
 
     code = "stored_secret_unreadable"

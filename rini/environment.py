@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import binascii
 from collections.abc import Mapping
+from decimal import Decimal, InvalidOperation
 from typing import Never
 
 from rini.secret import Secret
@@ -60,6 +61,35 @@ def provider_keys(environment: Mapping[str, str]) -> dict[str, Secret]:
     if gemini := found.pop("gemini", ""):
         found.setdefault("google", gemini)
     return {provider: Secret(key) for provider, key in found.items()}
+
+
+def optional_number(variable: str, value: str) -> float | None:
+    """A number, or None where the variable is set to nothing."""
+    try:
+        return float(value) if value.strip() else None
+    except ValueError:
+        refuse(variable, f"is {value!r}", "Give a number, or nothing.")
+
+
+def optional_integer(variable: str, value: str) -> int | None:
+    """A whole number above 0, or None where the variable is set to nothing."""
+    if not value.strip():
+        return None
+    if not (value.isascii() and value.isdigit() and int(value)):
+        refuse(variable, f"is {value!r}", "Give a whole number above 0, or nothing.")
+    return int(value)
+
+
+def rate(variable: str, environment: Mapping[str, str], default: str) -> int:
+    """Dollars per million tokens as nano-dollars per million tokens."""
+    text = environment.get(variable, "").strip() or default
+    try:
+        dollars = Decimal(text)
+    except InvalidOperation:
+        dollars = Decimal("NaN")
+    if not dollars.is_finite() or not 0 <= dollars <= 1_000_000:
+        refuse(variable, f"is {text!r}", "Give US dollars per million tokens, as 15 or 0.5.")
+    return int(dollars.scaleb(9))
 
 
 def _by_provider(environment: Mapping[str, str], ending: str) -> dict[str, str]:

@@ -9,6 +9,7 @@
     ├── MethodNotAllowed           405 method_not_allowed
     ├── Conflict                   409 conflict
     ├── TooLarge                   413 too_large
+    ├── Unprocessable              422 unprocessable
     ├── RateLimited                429 rate_limited         (`retry_after`)
     ├── Unavailable                503 unavailable          (`retry_after`)
     └── providers.errors.ProviderError …                    what a vendor did wrong
@@ -109,6 +110,17 @@ class TooLarge(RiniError):
     code = "too_large"
     detail = "The request is too large."
 
+    @property
+    def headers(self) -> dict[str, str]:
+        """The rest of the body is not read: the connection cannot be used again."""
+        return {"Connection": "close"}
+
+
+class Unprocessable(RiniError):
+    status = 422
+    code = "unprocessable"
+    detail = "The request is well-formed, and yet cannot be done."
+
 
 class RateLimited(RiniError):
     status = 429
@@ -124,6 +136,13 @@ class Unavailable(RiniError):
     def __init__(self, detail: str | None = None, **more: Any) -> None:
         more.setdefault("retry_after", 5)
         super().__init__(detail, **more)
+
+
+def sentence(error: RiniError) -> str:
+    """All that `error` says in one text, for APIs that have only one."""
+    if not error.errors:
+        return error.detail
+    return " ".join(f"{field}: {' '.join(told)}" for field, told in error.errors.items())
 
 
 def problem(error: RiniError, request_id: str) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """Which processes live. Work that is under way names its process; what a dead one left is reaped.
 
-One row a process, touched every second, says it for all its generations and holds at once.
+One row a process, touched every second, says it for all its generations and holds at once. The
+clock is the database's: the hosts' may differ.
 """
 
 from __future__ import annotations
@@ -8,18 +9,31 @@ from __future__ import annotations
 import os
 import threading
 import uuid
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 import structlog
 from django.conf import settings
-from django.db import DatabaseError, connections
-from django.db.models import QuerySet
-from django.utils import timezone
+from django.db import DatabaseError, OperationalError, connection, connections
+from django.db.models import DateTimeField, Func, Q, QuerySet
+from django.db.models.functions import Now
+from django.db.models.lookups import GreaterThan
 
 from rini.models import Process
 
 BEAT_SECONDS = 1.0
+FIRST_BEAT_SECONDS = 10.0
 log = structlog.get_logger(__name__)
+
+
+_BEAT = """
+    INSERT INTO rini_process (id, started_at, beat_at) VALUES (%s, now(), now())
+    ON CONFLICT (id) DO UPDATE SET beat_at = excluded.beat_at
+"""
+
+
+class _PostgresStarted(Func):
+    function = "pg_postmaster_start_time"
+    output_field = DateTimeField()
 
 
 class _Heart:
@@ -27,30 +41,31 @@ class _Heart:
 
     def __init__(self) -> None:
         self.pid = 0
-        self.process_id = uuid.uuid4()
         self.lock = threading.Lock()
 
     def start(self) -> uuid.UUID:
         with self.lock:
             if self.pid != os.getpid():
                 self.process_id = uuid.uuid4()
-                self.beat()
+                self.has_beaten = threading.Event()
                 self.pid = os.getpid()
                 threading.Thread(target=self._keep_beating, name="heartbeat", daemon=True).start()
+        if not self.has_beaten.wait(FIRST_BEAT_SECONDS):
+            raise OperationalError("the database does not answer")
         return self.process_id
-
-    def beat(self) -> None:
-        Process.objects.update_or_create(id=self.process_id, defaults={"beat_at": timezone.now()})
 
     def _keep_beating(self) -> None:
         pause = threading.Event()
-        while not pause.wait(BEAT_SECONDS):
+        while True:
             try:
-                self.beat()
+                with connection.cursor() as cursor:
+                    cursor.execute(_BEAT, [self.process_id])
+                self.has_beaten.set()
             except DatabaseError as error:
                 log.warning("heartbeat failed", error=str(error))
             finally:
                 connections.close_all()
+            pause.wait(BEAT_SECONDS)
 
 
 _heart = _Heart()
@@ -63,14 +78,19 @@ def process_id() -> uuid.UUID:
 
 
 def living(patience: float = 1.0) -> QuerySet[Process]:
-    """The processes that have beaten within `patience` times the usual limit."""
-    return Process.objects.filter(beat_at__gte=_limit(patience))
+    """The processes that have beaten within `patience` times the usual limit.
+
+    While PostgreSQL itself has not run for that long, nobody could have: then all are given time.
+    """
+    limit = Now() - _limit(patience)
+    nobody_could = GreaterThan(_PostgresStarted(), limit)
+    return Process.objects.filter(Q(beat_at__gte=limit) | Q(nobody_could))
 
 
 def bury() -> int:
     """Forget processes that have been dead for long; how many."""
-    return Process.objects.filter(beat_at__lt=_limit(1.0) - timedelta(hours=1)).delete()[0]
+    return Process.objects.filter(beat_at__lt=Now() - timedelta(hours=1)).delete()[0]
 
 
-def _limit(patience: float) -> datetime:
-    return timezone.now() - timedelta(seconds=settings.PROCESS_DEAD_AFTER_SECONDS * patience)
+def _limit(patience: float) -> timedelta:
+    return timedelta(seconds=settings.PROCESS_DEAD_AFTER_SECONDS * patience)

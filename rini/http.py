@@ -21,16 +21,19 @@ from django.urls import URLPattern, re_path
 from rest_framework.serializers import Serializer
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
-from starlette.types import Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from rini import sse
 from rini.api import PROBLEM_JSON, as_rini_error, field_errors
-from rini.errors import InvalidInput, MethodNotAllowed, RiniError, TooLarge, problem
-from rini.parsing import parse_json
+from rini.errors import InvalidInput, MethodNotAllowed, RiniError, problem
+from rini.once import answer_of, has_key, once
+from rini.parsing import parse_json, read_body
 from rini.request_id import request_id
 
 UUID_PATTERN = "[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
-"""The pattern of an id in a path."""
+"""The pattern of an id in a path …"""
+MESSAGE_PATTERN = "[0-9]{1,18}"
+"""… and that of a message's."""
 R = TypeVar("R")
 Handler = Callable[[Request], Awaitable[Response]]
 log = structlog.get_logger(__name__)
@@ -44,13 +47,24 @@ class Endpoint:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = Request({**scope, "path_params": scope["url_route"]["kwargs"]}, receive)
         try:
-            response = await self._handler(request)(request)
+            response = await self._answer(request)
         except ClientDisconnect:
             return
         except Exception as error:
             # The boundary of the process: what is not known here is a bug, and becomes a 500.
             response = self.error_response(_known(error))
         await response(scope, receive, send)
+
+    async def _answer(self, request: Request) -> ASGIApp:
+        handler = self._handler(request)
+        return await (once(self, handler, request) if has_key(request.scope) else handler(request))
+
+    def stream_again(self, name: str, request: Request) -> Response | None:
+        """The stream of the generation of that id, for endpoints whose streams can be read again.
+
+        (See `rini.once`.)
+        """
+        return None
 
     def _handler(self, request: Request) -> Handler:
         handlers: dict[str, Handler] = {
@@ -73,6 +87,22 @@ class Endpoint:
             headers=error.headers,
             media_type=PROBLEM_JSON,
         )
+
+
+class Whole(Endpoint):
+    """An application that does not stream, Django's for instance, whose POSTs are done once."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if has_key(scope):
+            await super().__call__(scope, receive, send)
+        else:
+            await self.app(scope, receive, send)
+
+    async def post(self, request: Request) -> Response:
+        return await answer_of(self.app, request)
 
 
 def _known(error: Exception) -> RiniError:
@@ -98,21 +128,13 @@ def json_response(
     return Response(orjson.dumps(value), status, headers, media_type)
 
 
-async def json_body(request: Request) -> Any:
-    """The request's JSON; raises `TooLarge` before it has read more than is allowed."""
-    limit = settings.MAX_REQUEST_BYTES
-    if request.headers.get("content-length", "0").isdigit():
-        _check_size(int(request.headers.get("content-length", "0")), limit)
-    body = bytearray()
-    async for piece in request.stream():
-        body += piece
-        _check_size(len(body), limit)
-    return parse_json(bytes(body))
+async def json_body(request: Request, *, optional: bool = False) -> Any:
+    """The request's JSON; raises `TooLarge` before it has read more than is allowed.
 
-
-def _check_size(size: int, limit: int) -> None:
-    if size > limit:
-        raise TooLarge(f"The body has more than the {limit} bytes that are allowed.")
+    Of an `optional` body that is missing it is an empty object.
+    """
+    body = await read_body(request)
+    return parse_json(body) if body or not optional else {}
 
 
 def validated(serializer_class: type[Serializer[Any]], body: Any) -> dict[str, Any]:
@@ -152,12 +174,16 @@ async def _disconnected(receive: Receive) -> None:
 class EventStream(Response):
     """Server-sent events. `frames` yields whole frames; it is closed when the reader goes.
 
-    A comment line goes out in silence, so that proxies keep the connection and a reader that has
-    gone is noticed.
+    A comment line (`keepalive`; empty: nothing) goes out in silence, so that proxies keep the
+    connection and a reader that has gone is noticed.
     """
 
     def __init__(
-        self, frames: AsyncGenerator[bytes, None], headers: dict[str, str] | None = None
+        self,
+        frames: AsyncGenerator[bytes, None],
+        headers: dict[str, str] | None = None,
+        *,
+        keepalive: bytes = sse.comment(),
     ) -> None:
         super().__init__(
             status_code=200,
@@ -166,6 +192,7 @@ class EventStream(Response):
         )
         del self.headers["content-length"]
         self.frames = frames
+        self.keepalive = keepalive
         self._last_sent = 0.0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -206,4 +233,6 @@ class EventStream(Response):
                 return
             if time.monotonic() - self._last_sent >= silence:
                 self._last_sent = time.monotonic()
-                await send({"type": "http.response.body", "body": sse.comment(), "more_body": True})
+                await send(
+                    {"type": "http.response.body", "body": self.keepalive, "more_body": True}
+                )

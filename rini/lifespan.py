@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import gc
+from contextlib import suppress
 
 from starlette.types import Receive, Scope, Send
 
+from billing import holds
 from conversations import generation
 from providers import tokens
 from providers.wires import registry
+from rini import heartbeat
+from rini.database import in_database
+from rini.errors import Unavailable
 
 
 class Lifespan:
@@ -21,10 +27,22 @@ class Lifespan:
         while True:
             message = await receive()
             if message["type"] == "lifespan.startup":
-                await asyncio.to_thread(tokens.count, "")  # reads the vocabulary: half a second
+                await _warm_up()
                 await send({"type": "lifespan.startup.complete"})
             else:
                 await generation.interrupt_all()
+                with suppress(TimeoutError):  # what cannot be settled now is swept later
+                    async with asyncio.timeout(5):
+                        await holds.drain()
                 await registry.close_all()
                 await send({"type": "lifespan.shutdown.complete"})
                 return
+
+
+async def _warm_up() -> None:
+    """Do beforehand what the first request would wait for."""
+    await asyncio.to_thread(tokens.count, "")  # reads the vocabulary: half a second
+    with suppress(Unavailable):  # a database that is away now is the requests' concern
+        await in_database(heartbeat.process_id)
+    gc.collect()
+    gc.freeze()  # what is loaded stays: later collections need not look at it

@@ -19,7 +19,7 @@ def configure(level: str, form: str) -> None:
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
     last: list[structlog.typing.Processor] = (
-        [structlog.processors.dict_tracebacks, structlog.processors.JSONRenderer()]
+        [_tracebacks_as_dicts, structlog.processors.JSONRenderer()]
         if form == "json"
         else [structlog.dev.ConsoleRenderer(colors=False, exception_formatter=_plain_traceback)]
     )
@@ -59,5 +59,8 @@ def configure(level: str, form: str) -> None:
     )
 
 
-# Never rich's tracebacks: they print local variables, and a local variable may be somebody's key.
+# Tracebacks never show local variables: one of them may be somebody's key.
 _plain_traceback = structlog.dev.plain_traceback
+_tracebacks_as_dicts = structlog.processors.ExceptionRenderer(
+    structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
+)

@@ -25,7 +25,7 @@ class PerLoop(Generic[T]):
 
 
 async def uninterrupted(work: Awaitable[T]) -> T:
-    """Await `work` to its end, also when the awaiting task is cancelled, which takes effect then."""
+    """Await `work` to its end even if the awaiting task is cancelled; that takes effect then."""
     task = asyncio.ensure_future(work)
     try:
         return await asyncio.shield(task)

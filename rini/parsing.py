@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import IO, Any
 
 import orjson
+from django.conf import settings
 from rest_framework.parsers import BaseParser
+from starlette.requests import Request
 
-from rini.errors import InvalidInput
+from rini.errors import InvalidInput, TooLarge
+
+# The escape for NUL, but not a backslash (escaped) in front of a text that reads u0000.
+_NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
 
 
 class JSONParser(BaseParser):
@@ -22,12 +28,31 @@ class JSONParser(BaseParser):
         media_type: str | None = None,
         parser_context: Mapping[str, Any] | None = None,
     ) -> Any:
-        return parse_json(stream.read())
+        body = stream.read(settings.MAX_REQUEST_BYTES + 1)
+        check_size(len(body))
+        return parse_json(body)
+
+
+async def read_body(request: Request) -> bytes:
+    """The request's body; raises `TooLarge` before it has read more than is allowed."""
+    length = request.headers.get("content-length", "0")
+    check_size(int(length) if length.isdigit() else 0)
+    body = bytearray()
+    async for piece in request.stream():
+        body += piece
+        check_size(len(body))
+    return bytes(body)
+
+
+def check_size(size: int) -> None:
+    """Raise `TooLarge` for a body of more bytes than are allowed."""
+    if size > settings.MAX_REQUEST_BYTES:
+        raise TooLarge(f"The body has more than {settings.MAX_REQUEST_BYTES} bytes.")
 
 
 def parse_json(body: bytes) -> Any:
     """The value of `body`; raises `InvalidInput` that says where it is wrong."""
-    if rb"\u0000" in body:
+    if rb"\u0000" in body and _NUL.search(body):
         raise InvalidInput("The JSON contains \\u0000, which no text here may contain.")
     try:
         return orjson.loads(body)

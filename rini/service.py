@@ -9,13 +9,21 @@ from django.conf import settings
 from django.db import DatabaseError, connection
 from django.http import HttpRequest, JsonResponse
 from django.utils import timezone
+from drf_spectacular.utils import extend_schema
 
 from rini import __version__
+from rini.api_schema import inline
 
+_READINESS = inline("Readiness", "status", "database", "redis", "version", "timestamp")
 _redis = redis.Redis.from_url(settings.REDIS_URL, socket_timeout=2, socket_connect_timeout=2)
 
 
+@extend_schema(
+    auth=[],
+    responses={200: inline("Index", "message", "service", "status", "version", "timestamp")},
+)
 def index(request: HttpRequest) -> JsonResponse:
+    """What answers here."""
     return JsonResponse(
         {
             "message": "This is Rini. Its API is described at /docs.",
@@ -27,20 +35,27 @@ def index(request: HttpRequest) -> JsonResponse:
     )
 
 
+@extend_schema(auth=[], responses={200: inline("Alive", "status")})
 def livez(request: HttpRequest) -> JsonResponse:
     """The process answers; says nothing of what it needs."""
     return JsonResponse({"status": "alive"})
 
 
+@extend_schema(auth=[], responses={200: _READINESS, 503: _READINESS})
 def readyz(request: HttpRequest) -> JsonResponse:
     """The database and the cache answer too: 200, else 503."""
-    parts = {"database": _state(_ask_database), "redis": _state(_ask_redis)}
-    ready = all(state == "connected" for state in parts.values())
+    states = parts()
+    ready = all(state == "connected" for state in states.values())
     status = "healthy" if ready else "unhealthy"
     return JsonResponse(
-        {"status": status, **parts, "version": __version__, "timestamp": _now()},
+        {"status": status, **states, "version": __version__, "timestamp": _now()},
         status=200 if ready else 503,
     )
+
+
+def parts() -> dict[str, str]:
+    """What Rini cannot do without, each ``connected`` or ``disconnected``."""
+    return {"database": _state(_ask_database), "redis": _state(_ask_redis)}
 
 
 def _state(ask: Callable[[], None]) -> str:

@@ -5,6 +5,8 @@ and Rini's secrets come from the data folder.
 """
 
 import os
+import sys
+import warnings
 from datetime import timedelta
 from pathlib import Path
 
@@ -22,7 +24,9 @@ environ.Env.read_env(env.str("RINI_ENV_FILE", default=str(BASE_DIR / ".env")))
 # -- where things are ---------------------------------------------------------------------------
 HOST = env.str("HOST", default="127.0.0.1")
 PORT = env.int("PORT", default=8000)
-DATA_DIR = Path(env.str("RINI_DATA_DIR", default=str(BASE_DIR / "var"))).resolve()
+DATA_DIR = Path(env.str("RINI_DATA_DIR", default="") or BASE_DIR / "var").resolve()
+WEB_WORKERS = env.int("WEB_WORKERS", default=1)
+WORKER_CONCURRENCY = env.int("WORKER_CONCURRENCY", default=2)
 DATABASE_URL = env.str("DATABASE_URL", default="")
 REDIS_URL = env.str("REDIS_URL", default="")
 EMBEDDED_DATABASE = not DATABASE_URL
@@ -59,7 +63,7 @@ ROOT_URLCONF = "rini.urls"
 ASGI_APPLICATION = "rini.asgi.application"
 APPEND_SLASH = False  # both forms of every address answer; a redirected POST loses its body
 INSTALLED_APPS = [
-    "daphne",
+    *(["daphne"] if "runserver" in sys.argv else []),  # it imports Twisted: two seconds
     "django.contrib.admin",
     "django.contrib.auth",
     "django.contrib.contenttypes",
@@ -109,12 +113,15 @@ TIME_ZONE = "UTC"
 USE_TZ = True
 STATIC_URL = "static/"
 STATIC_ROOT = BASE_DIR / "static"
-WHITENOISE_USE_FINDERS = True  # so that `make run` needs no collectstatic
+WHITENOISE_USE_FINDERS = True
+# `make run` needs no collectstatic, and so no folder.
+warnings.filterwarnings("ignore", "No directory at", module="django.core.handlers")
 
 # -- storage ------------------------------------------------------------------------------------
 DATABASE_POOL_SIZE = env.int("DATABASE_POOL_SIZE", default=10)
 DATABASES = {"default": env.db_url_config(DATABASE_URL)}
 DATABASES["default"]["CONN_MAX_AGE"] = 0
+DATABASES["default"]["CONN_HEALTH_CHECKS"] = True  # the pool hands out no dead connection
 DATABASES["default"]["OPTIONS"] = {
     **DATABASES["default"].get("OPTIONS", {}),
     "application_name": "rini",
@@ -132,10 +139,33 @@ CACHES = {
     }
 }
 
+# Files of messages: in the data folder, or, where a bucket is named, at S3 or what speaks as it.
+MEDIA_ROOT = DATA_DIR / "files"
+FILE_UPLOAD_PERMISSIONS = 0o600
+FILE_UPLOAD_DIRECTORY_PERMISSIONS = 0o700
+AWS_STORAGE_BUCKET_NAME = env.str("AWS_STORAGE_BUCKET_NAME", default="")
+_in_bucket = {
+    "BACKEND": "storages.backends.s3.S3Storage",
+    "OPTIONS": {
+        "bucket_name": AWS_STORAGE_BUCKET_NAME,
+        "endpoint_url": env.str("AWS_S3_ENDPOINT_URL", default="") or None,
+        "region_name": env.str("AWS_S3_REGION_NAME", default="") or None,
+        "default_acl": None,  # as the bucket has it: private
+        "file_overwrite": False,
+    },
+}
+_in_folder = {"BACKEND": "django.core.files.storage.FileSystemStorage"}
+STORAGES = {
+    "default": _in_bucket if AWS_STORAGE_BUCKET_NAME else _in_folder,
+    "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
+}
+MAX_IMAGE_BYTES = env.int("MAX_IMAGE_BYTES", default=10 * 1024 * 1024)
+MAX_IMAGE_PIXELS = env.int("MAX_IMAGE_PIXELS", default=50_000_000)
+
 # -- accounts -----------------------------------------------------------------------------------
 AUTH_USER_MODEL = "accounts.User"
 SILENCED_SYSTEM_CHECKS = ["auth.E003"]  # the user name is unique by a constraint that ignores case
-PASSWORD_HASHERS = ["django.contrib.auth.hashers.Argon2PasswordHasher"]
+PASSWORD_HASHERS = ["accounts.hashing.Argon2"]
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": f"django.contrib.auth.password_validation.{name}"}
     for name in (
@@ -144,7 +174,9 @@ AUTH_PASSWORD_VALIDATORS = [
         "CommonPasswordValidator",
     )
 ]
+LOGIN_REDIRECT_URL = "/admin/"
 OPEN_REGISTRATION = env.bool("OPEN_REGISTRATION", default=True)
+ANONYMOUS_ACCESS = env.bool("ANONYMOUS_ACCESS", default=False)
 JWT_ALGORITHM = env.str("JWT_ALGORITHM", default="HS256")
 if JWT_ALGORITHM not in {"HS256", "HS384", "HS512"}:
     environment.refuse("JWT_ALGORITHM", f"is {JWT_ALGORITHM!r}", "Give HS256, HS384 or HS512.")
@@ -161,6 +193,12 @@ API_TOKEN_ROTATION_GRACE_MINUTES = env.int("API_TOKEN_ROTATION_GRACE_MINUTES", d
 # -- the API ------------------------------------------------------------------------------------
 MAX_REQUEST_BYTES = env.int("MAX_REQUEST_BYTES", default=32 * 1024 * 1024)
 MAX_TEXT_CHARACTERS = env.int("MAX_TEXT_CHARACTERS", default=1_000_000)
+# Of each account; an operator can give one its own. 0: no limit.
+REQUESTS_PER_MINUTE = env.int("REQUESTS_PER_MINUTE", default=0)
+TOKENS_PER_MINUTE = env.int("TOKENS_PER_MINUTE", default=0)
+PARALLEL_GENERATIONS = env.int("PARALLEL_GENERATIONS", default=0)
+IDEMPOTENCY_HOURS = env.int("IDEMPOTENCY_HOURS", default=24)
+REQUEST_OWNER = "accounts.authentication.owner_of"
 DATA_UPLOAD_MAX_MEMORY_SIZE = MAX_REQUEST_BYTES
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": ["accounts.authentication.BearerAuthentication"],
@@ -168,9 +206,10 @@ REST_FRAMEWORK = {
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": ["rini.parsing.JSONParser"],
     "DEFAULT_PAGINATION_CLASS": "rini.api.SkipLimitPagination",
-    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "DEFAULT_SCHEMA_CLASS": "rini.api_schema.Schema",
     "EXCEPTION_HANDLER": "rini.api.exception_handler",
     "UNAUTHENTICATED_USER": None,
+    "URL_FORMAT_OVERRIDE": None,  # `format` in a query is the route's own parameter
     "TEST_REQUEST_DEFAULT_FORMAT": "json",
 }
 SPECTACULAR_SETTINGS = {
@@ -185,15 +224,52 @@ SPECTACULAR_SETTINGS = {
     "REDOC_DIST": "SIDECAR",
     "COMPONENT_SPLIT_REQUEST": True,
     "PREPROCESSING_HOOKS": ["rini.openapi.add_endpoints"],
+    "POSTPROCESSING_HOOKS": [
+        "drf_spectacular.hooks.postprocess_schema_enums",
+        "rini.openapi.add_examples",
+        "rini.openapi.loosen_choices",
+        "rini.openapi.shape_streams",
+        "rini.openapi_links.add_links",
+    ],
+    "ENUM_NAME_OVERRIDES": {
+        "MessageStatus": "conversations.models.MessageStatus",
+        "Role": "conversations.models.Role",
+        "GenerationStatus": "conversations.models.GenerationStatus",
+        "UsageStatus": "billing.models.UsageStatus",
+    },
 }
 
 # -- models and their providers -----------------------------------------------------------------
 PROVIDER_BASE_URLS = environment.provider_addresses(os.environ)
 PROVIDER_API_KEYS = environment.provider_keys(os.environ)
+CATALOGUE_REMEMBERED_SECONDS = env.float("CATALOGUE_REMEMBERED_SECONDS", default=3.0)
 PROVIDER_CONNECT_TIMEOUT = env.float("PROVIDER_CONNECT_TIMEOUT", default=10.0)
 PROVIDER_READ_TIMEOUT = env.float("PROVIDER_READ_TIMEOUT", default=300.0)
 DEFAULT_MODEL = env.str("DEFAULT_MODEL", default="")
+# Sent for callers of /chat and /api/chat who name none; empty: the provider's own.
+DEFAULT_TEMPERATURE = environment.optional_number(
+    "DEFAULT_TEMPERATURE", env.str("DEFAULT_TEMPERATURE", default="0.7")
+)
+DEFAULT_MAX_TOKENS = environment.optional_integer(
+    "DEFAULT_MAX_TOKENS", env.str("DEFAULT_MAX_TOKENS", default="256")
+)
+LLM_MODEL = env.str("LLM_MODEL", default="")  # at LLM_SERVER_URL; empty: the first that it lists
 DEMO_TOKENS_PER_SECOND = env.float("DEMO_TOKENS_PER_SECOND", default=50.0)
+
+# -- sessions of /api/chat ------------------------------------------------------------------------
+SESSION_TIMEOUT_HOURS = env.float("SESSION_TIMEOUT_HOURS", default=24.0)
+MAX_CONTEXT_MESSAGES = env.int("MAX_CONTEXT_MESSAGES", default=10)
+
+# -- conversations --------------------------------------------------------------------------------
+# Set by the operator, that limit is for all sessions; otherwise they tell as much as fits.
+CONTEXT_TURNS = env.int("MAX_CONTEXT_MESSAGES", default=0) or None
+AUTO_TITLE = env.bool("AUTO_TITLE", default=True)
+
+# -- money --------------------------------------------------------------------------------------
+UNKNOWN_PRICE_INPUT_RATE = environment.rate("UNKNOWN_PRICE_INPUT", os.environ, default="15")
+UNKNOWN_PRICE_OUTPUT_RATE = environment.rate("UNKNOWN_PRICE_OUTPUT", os.environ, default="75")
+UNKNOWN_OUTPUT_TOKENS = env.int("UNKNOWN_OUTPUT_TOKENS", default=8192)
+LEDGER_RETENTION_MONTHS = env.int("LEDGER_RETENTION_MONTHS", default=0)
 
 # -- generations --------------------------------------------------------------------------------
 JOURNAL_FLUSH_SECONDS = env.float("JOURNAL_FLUSH_SECONDS", default=0.1)
@@ -221,8 +297,15 @@ CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_BEAT_SCHEDULE = {
     "reap-generations": {"task": "conversations.tasks.reap", "schedule": 5.0},
     "sweep-holds": {"task": "providers.tasks.sweep", "schedule": 5.0},
+    "delete-expired-sessions": {
+        "task": "conversations.tasks.delete_expired_sessions",
+        "schedule": 300.0,
+    },
+    "forget-answers": {"task": "rini.tasks.forget_answers", "schedule": 3600.0},
+    "sweep-files": {"task": "conversations.tasks.sweep_files", "schedule": 86400.0},
     "trim-journal": {"task": "conversations.tasks.trim_journal", "schedule": 3600.0},
     "make-ledger-partitions": {"task": "billing.tasks.make_partitions", "schedule": 86400.0},
+    "trim-ledger": {"task": "billing.tasks.trim_ledger", "schedule": 86400.0},
     "forget-refresh-tokens": {"task": "accounts.tasks.forget_refresh_tokens", "schedule": 86400.0},
 }
 

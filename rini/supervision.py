@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Self
 
 PR_SET_PDEATHSIG = 1
+STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 LONGEST_PAUSE = 30.0
 STEADY_AFTER = 60.0  # seconds: who ran that long and died did not die from starting
 
@@ -110,8 +111,9 @@ class Supervisor:
         """
         if program.log:
             program.log.unlink(missing_ok=True)
-        child = Child(program, *self._spawn(program))
-        self._children.append(child)
+        with _signals_held():
+            child = Child(program, *self._spawn(program))
+            self._children.append(child)
         deadline = time.monotonic() + within
         while not program.is_ready():
             ended = child.process.poll() is not None
@@ -119,7 +121,8 @@ class Supervisor:
                 raise StartError(_why(child, within))
             if ended:
                 time.sleep(0.5)
-                child.process, child.record = self._spawn(program)
+                with _signals_held():
+                    child.process, child.record = self._spawn(program)
             time.sleep(0.02)
         # Somebody else's server may have answered in its place.
         if child.process.poll() is not None:
@@ -137,8 +140,7 @@ class Supervisor:
 
     def stop(self) -> None:
         """Stop every child, the last one first; a signal does not cut this short."""
-        signals = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-        before = {number: signal.signal(number, signal.SIG_IGN) for number in signals}
+        before = {number: signal.signal(number, signal.SIG_IGN) for number in STOP_SIGNALS}
         while self._children:
             child = self._children.pop()
             _stop(child.process, child.program)
@@ -159,7 +161,8 @@ class Supervisor:
                     f"{child.program.name} {_ending(child.process)}; starting it again{later}"
                 )
             if child.due is not None and child.due <= now:
-                child.process, child.record = self._spawn(child.program)
+                with _signals_held():
+                    child.process, child.record = self._spawn(child.program)
                 child.started, child.due = now, None
 
     def _spawn(self, program: Program) -> tuple[subprocess.Popen[bytes], Path]:
@@ -178,7 +181,7 @@ class Supervisor:
                 user=program.account.uid if program.account else None,
                 group=program.account.gid if program.account else None,
                 extra_groups=[program.account.gid] if program.account else None,
-                preexec_fn=partial(die_with_parent, program.orphan_signal, os.getpid()),  # noqa: PLW1509
+                preexec_fn=partial(_begin_as_child, program.orphan_signal, os.getpid()),  # noqa: PLW1509
             )
         finally:
             if output:
@@ -198,6 +201,24 @@ def signals_interrupt() -> None:
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # not under nohup
         signal.signal(signal.SIGHUP, signal.default_int_handler)
+
+
+@contextlib.contextmanager
+def _signals_held() -> Iterator[None]:
+    """Let a stop signal wait until a new child is on record.
+
+    Python swallows what is raised while it forks: KeyboardInterrupt would be lost there.
+    """
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _begin_as_child(orphan_signal: signal.Signals, parent: int) -> None:
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, STOP_SIGNALS)  # they were held around the fork
+    die_with_parent(orphan_signal, parent)
 
 
 def _stop(process: subprocess.Popen[bytes], program: Program) -> None:
@@ -257,7 +278,7 @@ def _child_signals() -> Iterator[int]:
 def _stop_leftover(record: Path) -> None:
     """End the child of a supervisor that died before it could; other processes are left alone."""
     fields = record.read_text().split(maxsplit=2)
-    if len(fields) == 3 and fields[2]:
+    if len(fields) == 3 and _birth(int(fields[0])) == fields[2]:
         pid, number, birth = int(fields[0]), int(fields[1]), fields[2]
         deadline = time.monotonic() + 10.0
         while _birth(pid) == birth:

@@ -23,12 +23,12 @@ urlpatterns = [
     path("", service.index),
     re_path(r"^livez/?$", service.livez),
     re_path(r"^readyz/?$", service.readyz),
-    re_path(r"^health/?$", service.readyz),
     re_path(r"^openapi\.json/?$", SpectacularJSONAPIView.as_view(), name="schema"),
     re_path(r"^docs/?$", SpectacularSwaggerView.as_view(url_name="schema")),
     re_path(r"^redoc/?$", SpectacularRedocView.as_view(url_name="schema")),
     path("admin/", admin.site.urls),
     path("", include("accounts.urls")),
+    path("", include("billing.urls")),
     path("", include("providers.urls")),
     path("", include("conversations.urls")),
 ]

@@ -55,7 +55,7 @@ class RiniServer:
             self.process.wait(timeout=20)
 
     def _wait_until_ready(self) -> None:
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 60
         while time.monotonic() < deadline:
             try:
                 httpx.get(f"{self.url}/livez", timeout=2)
@@ -65,6 +65,7 @@ class RiniServer:
                 time.sleep(0.05)
             else:
                 return
+        self.kill()
         raise AssertionError(f"the server did not start:\n{self.log}")
 
 

@@ -61,6 +61,7 @@ def _servers() -> Iterator[None]:
 def _choose(supervisor: Supervisor, folder: Path, installation: datadir.Installation) -> None:
     os.environ["RINI_DATA_DIR"] = str(folder)
     os.environ["DATABASE_POOL_SIZE"] = "0"  # a database with pooled connections cannot be dropped
+    os.environ["CATALOGUE_REMEMBERED_SECONDS"] = "0"  # tests change the catalogue under a server
     os.environ["RINI_API_MASTER_KEY"] = installation.master_key
     os.environ["SECRET_KEY"] = installation.django_secret
     os.environ["JWT_SECRET_KEY"] = installation.jwt_secret

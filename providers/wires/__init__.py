@@ -1,0 +1,1 @@
+"""The ways to talk to vendors: each module is one `providers.types.Wire`."""

@@ -8,7 +8,15 @@ from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
 from typing import Any
 
 from providers.errors import ProviderRefused
-from providers.types import ChatMessage, ChatRequest, Chunk, Completion, Embeddings, Target
+from providers.types import (
+    ChatMessage,
+    ChatRequest,
+    Chunk,
+    Completion,
+    EmbeddingInput,
+    Embeddings,
+    Target,
+)
 
 _ANSWERS = {
     "ko": "저는 Rini의 데모 모델이며 진짜 언어 모델이 아닙니다. 이렇게 물으셨습니다: “{question}” "
@@ -51,7 +59,7 @@ class DemoWire:
         return _object(target, "chat.completion", [choice], _usage(request, pieces))
 
     async def embed(
-        self, target: Target, inputs: Sequence[str], params: Mapping[str, Any]
+        self, target: Target, inputs: Sequence[EmbeddingInput], params: Mapping[str, Any]
     ) -> Embeddings:
         """Always ProviderRefused: vectors without a meaning would spoil what is stored."""
         raise ProviderRefused("The demo model makes no embeddings. Choose an embedding model.")

@@ -109,6 +109,7 @@ class VendorResponse:
         self._response = response
         self._target = target
         self._idle_timeout = idle_timeout
+        self._began = False
         self._broken: ProviderError | None = None
 
     async def piece(self) -> bytes:
@@ -125,8 +126,9 @@ class VendorResponse:
             if rest := content._read_nowait(-1):
                 return rest
             raise self._broken from None
-        if self._response.connection and self._response.connection.protocol:
-            self._response.connection.protocol.read_timeout = self._idle_timeout
+        if not self._began:
+            self._began = True
+            self._expect_within(self._idle_timeout)
         return piece
 
     async def whole(self, limit: int = MAX_ANSWER_BYTES) -> bytes:
@@ -147,6 +149,13 @@ class VendorResponse:
                 await self.whole(MAX_ERROR_BYTES)
         except (TimeoutError, ProviderError):
             return
+
+    def _expect_within(self, seconds: float) -> None:
+        """How long the connection may be silent from now on."""
+        connection = self._response.connection
+        if connection is not None and connection.protocol is not None:
+            connection.protocol.read_timeout = seconds
+            connection.protocol.start_timeout()
 
     def close(self) -> None:
         """Close the connection at once, unless the body was read to its end."""

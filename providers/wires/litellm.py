@@ -15,7 +15,7 @@ from collections.abc import AsyncGenerator, Awaitable, Mapping, Sequence
 from typing import Any
 
 from providers.errors import ProviderError, ProviderFailed, ProviderRefused
-from providers.types import ChatRequest, Chunk, Completion, Embeddings, Target
+from providers.types import ChatRequest, Chunk, Completion, EmbeddingInput, Embeddings, Target
 from providers.wires.http import VendorClient
 from providers.wires.litellm_failures import is_broken_connection, provider_error
 from providers.wires.litellm_reading import Reading, with_true_usage
@@ -37,6 +37,8 @@ CHAT_PARAMS = frozenset(
 """OpenAI's, and what vendors document beyond them. Only these are passed on: litellm reads hundreds
 of its own from the same place, addresses, keys and faked answers among them."""
 EMBEDDING_PARAMS = frozenset(("dimensions", "input_type", "task_type", "title", "user"))
+_NO_MCP = {"_skip_mcp_handler": True}
+"""Else litellm itself would call MCP servers that a client names among its ``tools``."""
 _IGNORED = frozenset(("stream", "stream_options", "encoding_format"))
 _FREE_CHECKS = {
     "anthropic": ("https://api.anthropic.com", "/v1/models", "x-api-key"),
@@ -76,13 +78,15 @@ class LiteLLMWire:
     async def complete(self, target: Target, request: ChatRequest) -> Completion:
         call = self._call(target, request.params, CHAT_PARAMS)
         litellm = await _litellm()
-        asking = litellm.acompletion(messages=list(request.messages), **call)
+        asking = litellm.acompletion(messages=list(request.messages), **_NO_MCP, **call)
         return with_true_usage(await _answer(asking, target), target)
 
     async def embed(
-        self, target: Target, inputs: Sequence[str], params: Mapping[str, Any]
+        self, target: Target, inputs: Sequence[EmbeddingInput], params: Mapping[str, Any]
     ) -> Embeddings:
         """``encoding_format`` is not passed on: the vectors are lists of numbers."""
+        if not all(isinstance(text, str) for text in inputs):
+            raise ProviderRefused(f"{target.provider} embeds texts only, not arrays of tokens.")
         call = self._call(target, params, EMBEDDING_PARAMS)
         litellm = await _litellm()
         embeddings = await _answer(litellm.aembedding(input=list(inputs), **call), target)
@@ -144,6 +148,7 @@ async def _read(
                 messages=list(request.messages),
                 stream=True,
                 stream_options={"include_usage": True},
+                **_NO_MCP,
                 **call,
             )
             async for chunk in reading.chunks(stream):
@@ -179,7 +184,9 @@ async def _litellm() -> Any:
 
 def _load() -> Any:
     os.environ["LITELLM_LOCAL_MODEL_COST_MAP"] = "True"  # no download at import
+    os.environ["LITELLM_LOCAL_ANTHROPIC_BETA_HEADERS"] = "True"  # nor with a call
     os.environ["LITELLM_MODE"] = "PRODUCTION"  # no .env of the working folder
+    os.environ["MAX_IMAGE_URL_DOWNLOAD_SIZE_MB"] = "0"  # no calls to addresses in messages
     import litellm
 
     litellm.suppress_debug_info = True

@@ -14,17 +14,27 @@ from contextlib import suppress
 
 import httpx
 
-from providers.errors import ProviderError, ProviderTimeout, ProviderUnavailable
+from providers.errors import (
+    ProviderError,
+    ProviderRefused,
+    ProviderTimeout,
+    ProviderUnavailable,
+)
 from providers.refusals import from_response
 from providers.types import Target
 
 _OWN_WORDS = re.compile(
     r"^(?:litellm\.\w+: |\w+Exception - )+| To drop these.*| Handle with.*", re.DOTALL
 )
+_NO_DOWNLOAD = "Image URL download is disabled"
 
 
 def provider_error(error: BaseException, target: Target) -> ProviderError:
     """The ProviderError for what litellm raised. Keys stand in the chain: keep none of it."""
+    if any(_NO_DOWNLOAD in str(link) for link in _chain(error)):
+        return ProviderRefused(
+            f"{target.provider} takes this file only with its content: send it as a data: URL."
+        )
     told = _told_by_vendor(error)
     status = getattr(told, "status_code", 500)
     timeouts = (TimeoutError, httpx.TimeoutException)

@@ -9,7 +9,7 @@ import orjson
 
 from providers.errors import ProviderError, ProviderFailed, ProviderUnavailable
 from providers.refusals import from_stream, scrubbed
-from providers.types import ChatRequest, Chunk, Completion, Embeddings, Target
+from providers.types import ChatRequest, Chunk, Completion, EmbeddingInput, Embeddings, Target
 from providers.wires.http import VendorClient, VendorResponse
 from rini.sse import EventTooLong, Parser
 
@@ -49,13 +49,18 @@ class OpenAIWire:
         return _with("choices", answer, target)
 
     async def embed(
-        self, target: Target, inputs: Sequence[str], params: Mapping[str, Any]
+        self, target: Target, inputs: Sequence[EmbeddingInput], params: Mapping[str, Any]
     ) -> Embeddings:
         body = {**params, "model": target.model, "input": list(inputs)}
         return _with("data", await self._ask("POST", "embeddings", target, body), target)
 
     async def verify(self, target: Target) -> None:
-        _with("data", await self._ask("GET", "models", target), target)
+        await self.models(target)
+
+    async def models(self, target: Target) -> list[str]:
+        """The names of the models that the server lists, in its order."""
+        rows = _with("data", await self._ask("GET", "models", target), target)["data"]
+        return [str(row["id"]) for row in rows if isinstance(row, Mapping) and "id" in row]
 
     async def close(self) -> None:
         await self._client.close()

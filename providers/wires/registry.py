@@ -2,18 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cache
+
+from django.conf import settings
 
 from providers.types import Wire
 from providers.wires.demo import DemoWire
+from providers.wires.http import VendorClient
 from providers.wires.litellm import LiteLLMWire
 from providers.wires.openai import OpenAIWire
 
-_WIRES: dict[str, type[OpenAIWire] | type[LiteLLMWire] | type[DemoWire]] = {
-    "openai": OpenAIWire,
-    "litellm": LiteLLMWire,
-    "demo": DemoWire,
+_WIRES: dict[str, Callable[[], Wire]] = {
+    "openai": lambda: OpenAIWire(_client()),
+    "litellm": lambda: LiteLLMWire(timeout=settings.PROVIDER_READ_TIMEOUT, client=_client()),
+    "demo": lambda: DemoWire(settings.DEMO_TOKENS_PER_SECOND),
 }
+
+
+def _client() -> VendorClient:
+    return VendorClient(
+        connect_timeout=settings.PROVIDER_CONNECT_TIMEOUT,
+        first_byte_timeout=settings.PROVIDER_READ_TIMEOUT,
+        idle_timeout=settings.PROVIDER_READ_TIMEOUT,
+    )
 
 
 @cache

@@ -3,6 +3,8 @@
 import django.utils.timezone
 from django.db import migrations, models
 
+import rini.sealed
+
 
 class Migration(migrations.Migration):
 
@@ -16,12 +18,29 @@ class Migration(migrations.Migration):
             name='Process',
             fields=[
                 ('id', models.UUIDField(primary_key=True, serialize=False)),
-                ('started_at', models.DateTimeField(default=django.utils.timezone.now, verbose_name='started at')),
+                ('started_at', models.DateTimeField(verbose_name='started at')),
                 ('beat_at', models.DateTimeField(verbose_name='alive at')),
             ],
             options={
                 'verbose_name': 'process',
                 'verbose_name_plural': 'processes',
+            },
+        ),
+        migrations.CreateModel(
+            name='IdempotentRequest',
+            fields=[
+                ('id', models.UUIDField(primary_key=True, serialize=False)),
+                ('owner', models.UUIDField(null=True, verbose_name='user')),
+                ('body', models.BinaryField()),
+                ('process_id', models.UUIDField(verbose_name='process')),
+                ('created_at', models.DateTimeField(db_index=True, default=django.utils.timezone.now, verbose_name='created at')),
+                ('answered_at', models.DateTimeField(null=True, verbose_name='answered at')),
+                ('answer', rini.sealed.SealedField(editable=False, null=True, owner='owner')),
+            ],
+            options={
+                'verbose_name': 'idempotent request',
+                'verbose_name_plural': 'idempotent requests',
+                'indexes': [models.Index(fields=['owner'], name='idempotent_by_owner')],
             },
         ),
     ]

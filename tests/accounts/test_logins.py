@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import hashlib
+import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from threading import Barrier
@@ -8,10 +9,13 @@ from uuid import UUID
 
 import httpx
 import pytest
+from django.db import connection, transaction
 from django.utils import timezone
 
+from accounts import refresh
 from accounts.models import RefreshToken, User
 from accounts.tasks import forget_refresh_tokens
+from rini.errors import NotAuthenticated
 
 PASSWORD = "비밀번호 七色の虹 9"
 
@@ -137,15 +141,34 @@ def test_no_link_escapes_a_replay_beside_its_making(
     client: httpx.Client, refresh_token: str
 ) -> None:
     newest = renew(client, refresh_token).json()["refresh_token"]
-    start = Barrier(8)
-
-    def race(token: str) -> None:
-        start.wait()
-        renew(client, token)
-
-    with ThreadPoolExecutor(8) as threads:
-        list(threads.map(race, [newest, *[refresh_token] * 7]))
+    with ThreadPoolExecutor(1) as thread:
+        with transaction.atomic():
+            refresh.rotate(newest)  # the next link exists, and nobody can see it yet
+            replay = thread.submit(renew, client, refresh_token)
+            wait_until_somebody_waits_for_a_lock()
+        assert replay.result().status_code == 401
     assert not RefreshToken.objects.filter(revoked_at=None).exists()
+
+
+def wait_until_somebody_waits_for_a_lock() -> None:
+    deadline = time.monotonic() + 20
+    with connection.cursor() as cursor:
+        while time.monotonic() < deadline:
+            cursor.execute("SELECT count(*) FROM pg_locks WHERE NOT granted")
+            if cursor.fetchone() != (0,):
+                return
+            time.sleep(0.01)
+    raise AssertionError("nobody waits for a lock")
+
+
+def test_a_login_with_the_old_password_does_not_outlive_its_change(
+    client: httpx.Client, refresh_token: str
+) -> None:
+    verified = User.objects.get()
+    User.objects.update(password="changed since")
+    with pytest.raises(NotAuthenticated, match="meanwhile"):
+        refresh.begin(verified)
+    assert RefreshToken.objects.count() == 1
 
 
 def test_logging_out_ends_this_login_and_no_other(client: httpx.Client, refresh_token: str) -> None:

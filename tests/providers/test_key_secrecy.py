@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import closing
 
 import httpx
 import pytest
@@ -40,7 +41,7 @@ def shows_a_key(text: str) -> bool:
 
 @pytest.fixture
 def admin(server: RiniServer, olga: User) -> Iterator[AdminBrowser]:
-    with AdminBrowser(server.url, "olga", "올가의 긴 암호 2468") as browser:
+    with closing(AdminBrowser(server.url, "olga", "올가의 긴 암호 2468")) as browser:
         yield browser
 
 

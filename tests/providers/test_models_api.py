@@ -1,10 +1,15 @@
 from __future__ import annotations
 
 from typing import Any
+from uuid import uuid4
 
 import httpx
 import pytest
 
+from accounts.models import User as Account
+from providers import keys
+from providers.models import Provider
+from rini.secret import Secret
 from tests.conftest import User
 
 FIELDS = {
@@ -37,6 +42,16 @@ def test_a_key_opens_its_provider_s_models_for_its_owner(alice: User, bob: User)
     assert {row["provider"] for row in models(alice).values()} == {"demo", "openai"}
     assert {row["provider"] for row in models(bob).values()} == {"demo"}
     alice.delete(f"/api-keys/{key}")
+    assert {row["provider"] for row in models(alice).values()} == {"demo"}
+
+
+def test_a_conversation_s_key_opens_no_models_beyond_it(alice: User) -> None:
+    keys.store(
+        Account.objects.get(pk=alice.user_id),
+        Provider.objects.get(pk="openai"),
+        Secret("sk-0123456789"),
+        session_id=uuid4(),
+    )
     assert {row["provider"] for row in models(alice).values()} == {"demo"}
 
 

@@ -42,7 +42,7 @@ async def wire() -> AsyncIterator[OpenAIWire]:
 
 @pytest_asyncio.fixture
 async def hasty_wire() -> AsyncIterator[OpenAIWire]:
-    wire = OpenAIWire(VendorClient(first_byte_timeout=0.3, idle_timeout=0.2))
+    wire = OpenAIWire(VendorClient(first_byte_timeout=0.3))
     yield wire
     await wire.close()
 
@@ -138,9 +138,18 @@ async def test_reasoning_and_parallel_tool_calls_come_through(
 async def test_the_connection_serves_the_next_call_too(stage: Stage, wire: OpenAIWire) -> None:
     ports = []
     for _ in range(3):
+        stage.next(Script(lingers=0.02))
         await read(wire, at(stage))
         ports.append(stage.calls[-1].client_port)
     assert len(set(ports)) == 1
+
+
+async def test_a_vendor_that_does_not_end_after_its_end_marker_is_left(
+    stage: Stage, wire: OpenAIWire
+) -> None:
+    stage.next(Script(lingers=60))
+    assert isinstance((await read(wire, at(stage)))[-1], Finished)
+    assert await asyncio.to_thread(stage.wait_for_call().wait_closed, 5)
 
 
 @pytest.mark.parametrize("how", ["eof", "broken", "reset"])
@@ -163,6 +172,7 @@ async def test_what_came_before_a_break_is_read_even_by_a_slow_reader(
         got.append(chunk)
         call = stage.wait_for_call()
         await asyncio.to_thread(call.ended.wait, 5)
+        await asyncio.sleep(0.05)  # nothing tells when the closing has come over the wire
     assert [text_of(chunk) for chunk in got] == ["", "가", "나", "다"]
 
 
@@ -249,7 +259,7 @@ async def test_cancelling_the_task_closes_the_vendors_connection(
     await began.wait()
     task.cancel()
     call = stage.wait_for_call()
-    assert await asyncio.to_thread(call.wait_closed, 1)
+    assert await asyncio.to_thread(call.wait_closed, 2)
     assert call.pieces_sent < len(SLOW.pieces or ())
 
 
@@ -260,7 +270,7 @@ async def test_closing_the_generator_closes_the_vendors_connection(
     async with aclosing(wire.stream(at(stage), ASK)) as stream:
         await anext(stream)
     call = stage.wait_for_call()
-    assert await asyncio.to_thread(call.wait_closed, 1)
+    assert await asyncio.to_thread(call.wait_closed, 2)
 
 
 async def test_cancelling_before_the_answer_begins_closes_the_connection(
@@ -270,7 +280,7 @@ async def test_cancelling_before_the_answer_begins_closes_the_connection(
     task = asyncio.create_task(wire.complete(at(stage), ASK))
     call = await asyncio.to_thread(stage.wait_for_call)
     task.cancel()
-    assert await asyncio.to_thread(call.wait_closed, 1)
+    assert await asyncio.to_thread(call.wait_closed, 2)
 
 
 async def test_a_vendor_that_never_answers_is_a_timeout(
@@ -283,15 +293,22 @@ async def test_a_vendor_that_never_answers_is_a_timeout(
         await hasty_wire.complete(at(stage), ASK)
 
 
-async def test_a_vendor_that_goes_silent_in_a_stream_is_a_timeout(
-    stage: Stage, hasty_wire: OpenAIWire
-) -> None:
-    stage.next(Script(pieces=["가", "나"], delay=30))
-    async with aclosing(hasty_wire.stream(at(stage), ASK)) as stream:
+async def test_a_vendor_that_goes_silent_in_a_stream_is_a_timeout(stage: Stage) -> None:
+    wire = OpenAIWire(VendorClient(first_byte_timeout=60, idle_timeout=0.2))
+    stage.next(Script(pieces=["가", "나"], delay=60))
+    async with aclosing(wire.stream(at(stage), ASK)) as stream, asyncio.timeout(10):
         await anext(stream)
         with pytest.raises(ProviderTimeout):
             await anext(stream)
-    assert await asyncio.to_thread(stage.wait_for_call().wait_closed, 1)
+    assert await asyncio.to_thread(stage.wait_for_call().wait_closed, 5)
+    await wire.close()
+
+
+async def test_a_slow_vendor_is_no_silent_one(stage: Stage) -> None:
+    wire = OpenAIWire(VendorClient(first_byte_timeout=1, idle_timeout=1))
+    stage.next(Script(pieces=["가"] * 6, delay=0.25))
+    assert text(await read(wire, at(stage))) == "가" * 6
+    await wire.close()
 
 
 async def test_an_address_where_nobody_listens_is_unavailable(

@@ -31,10 +31,10 @@ def folder(tmp_path: Path) -> Iterator[Path]:
     shutil.rmtree(embedded.outside(datadir.load(folder)), ignore_errors=True)
 
 
-def _start(supervisor: Supervisor, folder: Path) -> embedded.Place:
+def _start(supervisor: Supervisor, folder: Path, *, safe: bool = False) -> embedded.Place:
     installation = datadir.load(folder)
     place = embedded.prepare(folder, installation, print)
-    embedded.start_postgres(supervisor, place, installation, fast_and_unsafe=True)
+    embedded.start_postgres(supervisor, place, installation, fast_and_unsafe=not safe)
     embedded.start_valkey(supervisor, place, installation)
     return place
 
@@ -59,12 +59,12 @@ def test_both_answer_to_their_passwords_only(folder: Path) -> None:
 
 def test_what_was_stored_is_there_after_a_hard_kill(folder: Path) -> None:
     with Supervisor(folder / "run", print) as supervisor:
-        _start(supervisor, folder)
+        _start(supervisor, folder, safe=True)
         with psycopg.connect(datadir.load(folder).database_url) as connection:
             connection.execute("CREATE TABLE kept AS SELECT '안녕 你好 こんにちは' AS text")
         os.kill(int((folder / "run/postgres.pid").read_text().split()[0]), signal.SIGKILL)
     with Supervisor(folder / "run", print) as supervisor:
-        _start(supervisor, folder)
+        _start(supervisor, folder, safe=True)
         with psycopg.connect(datadir.load(folder).database_url) as connection:
             row = connection.execute("SELECT text FROM kept").fetchone()
     assert row == ("안녕 你好 こんにちは",)

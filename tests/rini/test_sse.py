@@ -60,6 +60,14 @@ def test_any_split_of_the_bytes_reads_the_same(at: list[int]) -> None:
     assert parse(split(WHOLE, at)) == PAYLOADS
 
 
+def test_a_line_end_of_two_characters_may_be_torn_apart() -> None:
+    assert parse([b"data: x\r", b"\n", b"\ndata: y\r\n\r", b"\n", b"data: z\n\n"]) == [
+        "x",
+        "y",
+        "z",
+    ]
+
+
 LINES = st.sampled_from(
     ["data: x", "data:한", "data", ": c", "event: e", "id: 1", "", "", "datum: y"]
 )

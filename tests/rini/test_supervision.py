@@ -22,7 +22,7 @@ def _python(name: str, code: str, **more: object) -> Program:
     return Program(name=name, argv=[sys.executable, "-c", code], **more)  # type: ignore[arg-type]  # passed through
 
 
-class Watched(Exception):  # noqa: N818  # no error: what the test waited for has come
+class Watched(Exception):  # no error: what the test waited for has come
     """Ends `watch`."""
 
 
@@ -64,13 +64,19 @@ def test_one_that_ignores_the_signal_is_killed_after_its_grace(tmp_path: Path) -
 
 def test_what_a_child_started_ends_with_it(tmp_path: Path) -> None:
     log = tmp_path / "log"
-    code = f"import subprocess, sys; subprocess.Popen([sys.executable, '-c', {WAITING!r}]).wait()"
-    parent = _python("parent", code, log=log, is_ready=lambda: "up" in log.read_text())
+    readable, writable = os.pipe()  # its end comes when nobody holds it any more
+    code = (
+        "import subprocess, sys\n"
+        f"subprocess.Popen([sys.executable, '-c', {WAITING!r}], pass_fds=[{writable}]).wait()"
+    )
+    parent = _python(
+        "parent", code, log=log, inherit=[writable], is_ready=lambda: "up" in log.read_text()
+    )
     with Supervisor(tmp_path / "run", print) as supervisor:
         supervisor.start(parent)
-        group = int((tmp_path / "run" / "parent.pid").read_text().split()[0])
-    with pytest.raises(ProcessLookupError):
-        os.killpg(group, 0)
+        os.close(writable)
+    with os.fdopen(readable) as held:
+        assert held.read() == ""
 
 
 def test_one_that_cannot_start_shows_the_end_of_its_log(tmp_path: Path) -> None:
@@ -126,6 +132,22 @@ def test_a_signal_interrupts_the_watch(tmp_path: Path) -> None:
             signal.signal(number, handler)
 
 
+def test_a_signal_that_comes_while_a_child_is_forked_is_not_lost(tmp_path: Path) -> None:
+    code = (
+        "import os, signal, sys; from pathlib import Path; from rini.supervision import *\n"
+        "signals_interrupt()\n"
+        "os.register_at_fork(before=lambda: os.kill(os.getpid(), signal.SIGTERM))\n"
+        "with Supervisor(Path(sys.argv[1]), print) as supervisor:\n"
+        "    supervisor.start(Program(name='child', argv=['sleep', '60']))\n"
+        "    print('went on')"
+    )
+    argv = [sys.executable, "-c", code, str(tmp_path / "run")]
+    ended = subprocess.run(argv, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert ended.stderr.endswith("KeyboardInterrupt\n")
+    assert ended.stdout == ""
+    assert not list((tmp_path / "run").iterdir())
+
+
 def test_a_leftover_is_stopped_and_a_stranger_of_its_number_is_not(tmp_path: Path) -> None:
     records = tmp_path / "run"
     with Supervisor(records, print) as supervisor:
@@ -149,5 +171,5 @@ def test_a_child_whose_parent_is_gone_already_ends_itself() -> None:
         "import signal; from rini.supervision import die_with_parent\n"
         "die_with_parent(signal.SIGKILL, 1 << 30); print('survived')"
     )
-    ended = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, check=False)  # noqa: S603
+    ended = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, check=False)
     assert (ended.returncode, ended.stdout) == (-signal.SIGKILL, b"")

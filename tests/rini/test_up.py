@@ -37,7 +37,7 @@ class Up:
         self.folder = folder
         self.port = port
         self.lines: list[str] = []
-        self.process = subprocess.Popen(  # noqa: S603  # our own program
+        self.process = subprocess.Popen(  # our own program
             [sys.executable, str(ROOT / "manage.py"), "up"],
             env=_environment() | {"RINI_DATA_DIR": str(folder), "PORT": str(port)},
             stdin=subprocess.DEVNULL,
@@ -156,7 +156,7 @@ def test_the_printed_lines_get_an_answer(up: Up) -> None:
     shell = shutil.which("curl") and shutil.which("sh")
     if not shell:
         pytest.skip("there is no curl here")
-    printed = subprocess.run([shell, "-c", "\n".join(lines)], capture_output=True, check=True)  # noqa: S603
+    printed = subprocess.run([shell, "-c", "\n".join(lines)], capture_output=True, check=True)
     assert json.loads(printed.stdout)["response_text"]
 
 

@@ -36,13 +36,13 @@ async def perform(call: Call, request: web.Request) -> web.StreamResponse:
         return _failure(call, vendor)
     if call.method == "GET":
         return web.json_response(vendor.models())
-    if call.path.lower().endswith(("/embeddings", "embedcontent", "embedcontents")):
-        return web.json_response(EMBEDDINGS[call.vendor](script, call.body))
     if call.body.get("stream") or ":streamGenerateContent" in call.path:
         return await _stream(call, request, vendor)
     await asyncio.sleep(script.delay)
     if script.raw is not None:
         return web.Response(body=script.raw, content_type=script.content_type or "application/json")
+    if call.path.lower().endswith(("/embeddings", "embedcontent", "embedcontents")):
+        return web.json_response(EMBEDDINGS[call.vendor](script, call.body))
     call.pieces_sent = 1
     return web.json_response(vendor.answer(script, call.body))
 
@@ -71,7 +71,8 @@ async def _stream(call: Call, request: web.Request, vendor: Vendor) -> web.Strea
     parts = iter([Part(script.raw)]) if script.raw is not None else vendor.stream(script, call.body)
     was_cut = await _send(call, response, parts)
     if was_cut and script.cut and script.cut.how != "eof":
-        await _break_off(request, script.cut)
+        _break_off(request, script.cut)
+    await asyncio.sleep(script.lingers)
     return response
 
 
@@ -95,7 +96,7 @@ async def _send(call: Call, response: web.StreamResponse, parts: Iterator[Part])
     return False
 
 
-async def _break_off(request: web.Request, cut: Cut) -> None:
+def _break_off(request: web.Request, cut: Cut) -> None:
     """Close the connection in the middle of the body, and stay away from it."""
     transport = request.transport
     assert transport is not None

@@ -63,6 +63,8 @@ class Script:
     failure: Failure | None = None
     error_midway: object = None
     """The error object that a stream reports after its pieces, in place of its end."""
+    lingers: float = 0
+    """Seconds between the last bytes of a stream and the end of its response."""
     hangs: bool = False
     """Takes the request and never answers."""
     raw: bytes | None = None

@@ -96,7 +96,7 @@ class Stage:
         *,
         model: str | None = None,
         key: str | None = None,
-        timeout: float = 10,
+        timeout: float = 30,
     ) -> Call:
         """The call of that number (from 1) among those of `model` and `key`, once it has come."""
         with self._changed:
@@ -135,9 +135,9 @@ class Stage:
         call = await self._record(request)
         try:
             return await perform(call, request)
-        except asyncio.CancelledError:
+        except (asyncio.CancelledError, ConnectionResetError) as gone:
             call.closed.set()
-            raise
+            raise asyncio.CancelledError from gone
         finally:
             call.ended.set()
 

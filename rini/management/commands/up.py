@@ -8,7 +8,6 @@ from pathlib import Path
 from socket import socket
 from typing import Any, cast
 
-import environ
 from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.core.management import call_command
@@ -20,7 +19,6 @@ from django.db.models import Q
 from rini import datadir, embedded, serving
 from rini.supervision import StartError, Supervisor, signals_interrupt
 
-env = environ.Env()
 ADMIN = "admin"
 GREETING = """
 Rini answers at {address} (Ctrl-C stops it)
@@ -103,12 +101,12 @@ class Command(BaseCommand):
     def _start_serving(self, supervisor: Supervisor, folder: Path, listener: socket) -> None:
         self._say("starting the web server and the worker")
         root = settings.BASE_DIR
-        web_workers = env.int("WEB_WORKERS", default=1)
+        web_workers = settings.WEB_WORKERS
         for number in range(1, web_workers + 1):
             name = f"web server {number}" if web_workers > 1 else "web server"
             supervisor.start(serving.web(name, listener, root, settings.MAX_REQUEST_BYTES))
         schedule = folder / "beat-schedule"
-        supervisor.start(serving.worker(schedule, root, env.int("WORKER_CONCURRENCY", default=2)))
+        supervisor.start(serving.worker(schedule, root, settings.WORKER_CONCURRENCY))
 
     def _greet(self, folder: Path, password: str | None) -> None:
         address = serving.address(settings.HOST, settings.PORT)

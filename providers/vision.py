@@ -1,0 +1,55 @@
+"""Which model looks at an image where the caller names a provider and no model."""
+
+from __future__ import annotations
+
+from django.conf import settings
+
+from accounts.authentication import Caller
+from providers import access
+from providers.catalogue import Route
+from providers.models import Model, ModelKind
+from providers.naming import find_provider, invalid
+from rini.errors import Forbidden
+
+USUAL = {
+    "openai": "gpt-4.1-mini",
+    "anthropic": "claude-haiku-4-5",
+    "google": "gemini-2.5-flash",
+    "zhipu": "glm-4v-plus",
+}
+"""Models that are good enough for a look and not dear."""
+
+
+def usual_model(caller: Caller, provider: str) -> str:
+    """The name of a model of `provider` that sees images and that the caller's token is for.
+
+    It is the default model, the usual one, or the first in the catalogue. Raises `InvalidInput`,
+    and `Forbidden` where the token is for none of them.
+    """
+    row = find_provider(provider)
+    if row.any_model and settings.LLM_MODEL and provider == "local":
+        return str(settings.LLM_MODEL)
+    seeing = list(row.models.filter(kind=ModelKind.CHAT, vision=True, enabled=True).order_by("id"))
+    if not seeing:
+        message = f"{provider} has no model in the catalogue that sees images. Name a model."
+        raise invalid("model", "model_without_vision", message)
+    allowed = [model for model in seeing if access.allows(caller, model)]
+    if not allowed:
+        raise Forbidden(f"This API token is for no model of {provider} that sees images.")
+    return min(allowed, key=_rank).name
+
+
+def check(route: Route) -> None:
+    """Raise `InvalidInput` for a model that sees no images."""
+    if not route.vision:
+        name = f"{route.target.provider}/{route.target.model}"
+        message = f"{name} sees no images. GET /llm/models says which models do (`vision`)."
+        raise invalid("model", "model_without_vision", message)
+
+
+def _rank(model: Model) -> int:
+    return 0 if str(model) == settings.DEFAULT_MODEL else 1 if _is_usual(model) else 2
+
+
+def _is_usual(model: Model) -> bool:
+    return USUAL.get(model.provider_id) == model.name

@@ -1,0 +1,26 @@
+"""The operators' view of the installation itself."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import admin
+from django.http import HttpRequest
+
+from rini.models import Process
+
+
+class ReadOnlyAdmin(admin.ModelAdmin[Any]):
+    """What programs write and people only read; deleting stays possible."""
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+
+@admin.register(Process)
+class ProcessAdmin(ReadOnlyAdmin):
+    list_display = ["id", "started_at", "beat_at"]
+    ordering = ["-beat_at"]

@@ -1,0 +1,66 @@
+"""The shape of the project: what imports what, where code lies, and who may see which rows."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+from django.apps import apps
+from django.db import models
+
+from accounts.models import User
+from rini.database import OwnedQuerySet
+
+ROOT = Path(__file__).parent.parent
+PACKAGES = ("rini", "accounts", "billing", "providers", "memory", "knowledge", "conversations")
+LONGEST_MODULE = 400
+SERVED_TO_NOBODY = {"RefreshToken"}  # found by its secret alone
+NAMES_THAT_SAY_NOTHING = {"utils", "util", "helpers", "services", "common", "base", "misc"}
+
+
+def modules() -> list[Path]:
+    return [path for package in PACKAGES for path in (ROOT / package).rglob("*.py")]
+
+
+def test_imports_keep_to_the_contracts() -> None:
+    lint = Path(sys.executable).with_name("lint-imports")
+    done = subprocess.run([lint, "--no-cache"], cwd=ROOT, capture_output=True, text=True)  # noqa: PLW1510
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "KEPT" in done.stdout
+
+
+def test_modules_are_short() -> None:
+    lengths = {path: path.read_text().count("\n") for path in modules()}
+    written = {path: lines for path, lines in lengths.items() if "migrations" not in path.parts}
+    assert len(written) > 50
+    assert {p: n for p, n in written.items() if n >= LONGEST_MODULE} == {}
+
+
+def test_modules_are_named_for_what_they_hold() -> None:
+    names = [path for path in modules() if path.stem in NAMES_THAT_SAY_NOTHING]
+    folders = [path for path in modules() if NAMES_THAT_SAY_NOTHING & set(path.parts)]
+    assert names + folders == []
+
+
+def test_every_row_of_a_user_is_reached_by_visible_to() -> None:
+    """A model with a foreign key to a user has the one query that serves users."""
+    owned = [
+        model
+        for model in apps.get_models()
+        if model.__module__.split(".")[0] in PACKAGES and _owner(model) is not None
+    ]
+    assert len(owned) >= 4
+    without = [
+        model.__name__
+        for model in owned
+        if not isinstance(model._default_manager.all(), OwnedQuerySet)
+    ]
+    assert set(without) == SERVED_TO_NOBODY
+
+
+def _owner(model: type[models.Model]) -> models.Field[object, object] | None:
+    for field in model._meta.get_fields():
+        if isinstance(field, models.ForeignKey) and field.related_model is User:
+            return field
+    return None

@@ -8,4 +8,9 @@ from django.core.management import execute_from_command_line
 
 if __name__ == "__main__":
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "rini.settings")
-    execute_from_command_line(sys.argv)
+    if sys.argv[1:] == ["up"]:
+        from rini import up
+
+        up.main()
+    else:
+        execute_from_command_line(sys.argv)

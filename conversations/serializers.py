@@ -182,8 +182,8 @@ class CallParameters(serializers.Serializer[Any]):
         """Parameters are the model's: they neither repeat the request nor choose where it goes."""
         if taken := sorted(_NO_PARAMETERS & params.keys()):
             raise serializers.ValidationError(
-                f"{', '.join(taken)}: no parameter of a model. Use the request's own fields, /api-keys/ "
-                "for a key; a provider's address is the operator's to set."
+                f"{', '.join(taken)}: no parameter of a model. Use the request's own fields, "
+                "/api-keys/ for a key; a provider's address is the operator's to set."
             )
         return params
 

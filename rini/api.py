@@ -62,7 +62,7 @@ def _parameter(name: str, description: str, **schema: int) -> dict[str, Any]:
 
 def _number(request: Request, name: str, *, default: int, least: int, most: int = 2**31 - 1) -> int:
     text = request.query_params.get(name, str(default))
-    if text.isascii() and text.isdigit() and least <= int(text) <= most:
+    if text.isascii() and text.isdigit() and len(text) <= 10 and least <= int(text) <= most:
         return int(text)
     raise errors.InvalidInput(
         errors={name: [f"Give a whole number from {least} to {most}, not {text[:50]!r}."]}

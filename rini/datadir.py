@@ -23,6 +23,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 FILE = "installation.json"
+ADMIN = "admin"
+"""The first operator's name."""
 
 
 @dataclass(frozen=True)

@@ -41,7 +41,7 @@ class Lifespan:
 
 async def _warm_up() -> None:
     """Do beforehand what the first request would wait for."""
-    await asyncio.to_thread(tokens.count, "")  # reads the vocabulary: half a second
+    asyncio.get_running_loop().run_in_executor(None, tokens.count, "")  # reads a big vocabulary
     with suppress(Unavailable):  # a database that is away now is the requests' concern
         await in_database(heartbeat.process_id)
     gc.collect()

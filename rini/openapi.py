@@ -84,7 +84,7 @@ def add_examples(result: Json, **_: Any) -> Json:
             if example is not None and "example" not in schema and "$ref" not in schema:
                 schema["example"] = example
     for operation, answer in ANSWERS.items():
-        for _, content in _undescribed(result, operation):
+        for _media_type, content in _undescribed(result, operation):
             content["example"] = answer
             if isinstance(answer, list):
                 content["schema"] = {"type": "array", "items": content["schema"]}

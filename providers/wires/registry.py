@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import cache
 
 from django.conf import settings
 
 from providers.types import Wire
 from providers.wires.demo import DemoWire
 from providers.wires.http import VendorClient
-from providers.wires.litellm import LiteLLMWire
 from providers.wires.openai import OpenAIWire
 
-_WIRES: dict[str, Callable[[], Wire]] = {
-    "openai": lambda: OpenAIWire(_client()),
-    "litellm": lambda: LiteLLMWire(timeout=settings.PROVIDER_READ_TIMEOUT, client=_client()),
-    "demo": lambda: DemoWire(settings.DEMO_TOKENS_PER_SECOND),
-}
+
+def _litellm() -> Wire:
+    from providers.wires.litellm import LiteLLMWire  # with httpx: not at every start
+
+    return LiteLLMWire(timeout=settings.PROVIDER_READ_TIMEOUT, client=_client())
 
 
 def _client() -> VendorClient:
@@ -28,15 +26,24 @@ def _client() -> VendorClient:
     )
 
 
-@cache
+_WIRES: dict[str, Callable[[], Wire]] = {
+    "openai": lambda: OpenAIWire(_client()),
+    "litellm": _litellm,
+    "demo": lambda: DemoWire(settings.DEMO_TOKENS_PER_SECOND),
+}
+_made: dict[str, Wire] = {}
+
+
 def wire_named(name: str) -> Wire:
     """The wire of that name. Raises ValueError for another name."""
-    if name not in _WIRES:
-        raise ValueError(f"No wire is named {name!r}; there are {', '.join(_WIRES)}.")
-    return _WIRES[name]()
+    if name not in _made:
+        if name not in _WIRES:
+            raise ValueError(f"No wire is named {name!r}; there are {', '.join(_WIRES)}.")
+        _made[name] = _WIRES[name]()
+    return _made[name]
 
 
 async def close_all() -> None:
     """Close the connections that the running event loop holds open to vendors."""
-    for name in _WIRES:
-        await wire_named(name).close()
+    for wire in _made.values():
+        await wire.close()

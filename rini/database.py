@@ -12,11 +12,18 @@ import contextvars
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from typing import ParamSpec, Self, TypeVar
+from typing import Any, ParamSpec, Self, TypeVar
 
 import structlog
 from django.conf import settings
-from django.db import InterfaceError, OperationalError, close_old_connections, connections, models
+from django.db import (
+    InterfaceError,
+    OperationalError,
+    close_old_connections,
+    connection,
+    connections,
+    models,
+)
 
 from rini.errors import Unavailable
 
@@ -54,6 +61,13 @@ async def in_database_patiently(function: Callable[P, R], *args: P.args, **kwarg
             log.warning("waiting for the database", waiting=getattr(function, "__name__", ""))
             await asyncio.sleep(pause)
             pause = min(2 * pause, 5.0)
+
+
+def connection_parameters() -> dict[str, Any]:
+    """What psycopg takes for a connection of one's own, outside of Django's pool."""
+    parameters = connection.get_connection_params()
+    of_django = {"cursor_factory", "context", "pool"}
+    return {name: value for name, value in parameters.items() if name not in of_django}
 
 
 def _with_connection(function: Callable[[], R]) -> R:

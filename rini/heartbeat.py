@@ -8,16 +8,19 @@ from __future__ import annotations
 
 import os
 import threading
+import time
 import uuid
 from datetime import timedelta
 
+import psycopg
 import structlog
 from django.conf import settings
-from django.db import DatabaseError, OperationalError, connection, connections
+from django.db import OperationalError
 from django.db.models import DateTimeField, Func, Q, QuerySet
 from django.db.models.functions import Now
 from django.db.models.lookups import GreaterThan
 
+from rini.database import connection_parameters
 from rini.models import Process
 
 BEAT_SECONDS = 1.0
@@ -55,17 +58,20 @@ class _Heart:
         return self.process_id
 
     def _keep_beating(self) -> None:
-        pause = threading.Event()
         while True:
             try:
-                with connection.cursor() as cursor:
-                    cursor.execute(_BEAT, [self.process_id])
-                self.has_beaten.set()
-            except DatabaseError as error:
+                self._beat_until_broken()
+            except psycopg.Error as error:
                 log.warning("heartbeat failed", error=str(error))
-            finally:
-                connections.close_all()
-            pause.wait(BEAT_SECONDS)
+            time.sleep(BEAT_SECONDS / 2)
+
+    def _beat_until_broken(self) -> None:
+        # A connection of its own: whoever waits for one of the pool's is busy, but not dead.
+        with psycopg.connect(**connection_parameters(), autocommit=True) as connection:
+            while True:
+                connection.execute(_BEAT, [self.process_id])
+                self.has_beaten.set()
+                time.sleep(BEAT_SECONDS)
 
 
 _heart = _Heart()

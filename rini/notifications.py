@@ -15,6 +15,7 @@ import psycopg
 import structlog
 from django.db import connection
 
+from rini.database import connection_parameters
 from rini.loops import PerLoop
 
 RECONNECT_SECONDS = 1.0
@@ -72,10 +73,9 @@ class Listener:
             self._wake_all()
 
     async def _hear_until_broken(self) -> None:
-        parameters = connection.get_connection_params()
-        for of_django in ("cursor_factory", "context", "pool"):
-            parameters.pop(of_django, None)
-        async with await psycopg.AsyncConnection.connect(**parameters, autocommit=True) as ear:
+        async with await psycopg.AsyncConnection.connect(
+            **connection_parameters(), autocommit=True
+        ) as ear:
             await ear.execute(f"LISTEN {CHANNEL}")
             self._wake_all()
             while True:

@@ -5,7 +5,7 @@ RUN := .venv/installed-requirements.txt
 DEVELOP := .venv/installed-requirements-dev.txt
 LOCK := uv pip compile --universal --python-version 3.11 --generate-hashes --no-header \
   --no-emit-index-url --no-emit-find-links
-CODE := manage.py rini accounts billing providers memory knowledge conversations tests
+CODE := manage.py rini accounts billing providers memory knowledge conversations tests benchmarks
 
 .PHONY: help run test lint lock clean
 .DEFAULT_GOAL := help

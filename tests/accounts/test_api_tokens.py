@@ -117,7 +117,10 @@ def test_a_revoked_token_is_refused_at_once(client: httpx.Client, alice: httpx.C
         ({"budget": {"limit": "5.00"}}, "budget.period"),
         ({"budget": {"limit": "-1", "period": "day"}}, "budget.limit"),
         ({"budget": {"limit": "1", "period": "year"}}, "budget.period"),
-        ({"budget": {"limit": "1", "period": "day", "timezone": "Mars/Olympus"}}, "budget.timezone"),
+        (
+            {"budget": {"limit": "1", "period": "day", "timezone": "Mars/Olympus"}},
+            "budget.timezone",
+        ),
         ({"requests_per_minute": 0}, "requests_per_minute"),
         ({"tokens_per_minute": "많이"}, "tokens_per_minute"),
     ],

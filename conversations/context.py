@@ -43,12 +43,13 @@ def of(
 ) -> Context:
     """The context for a question below a path. Raises `ContextTooLong` for one that cannot fit."""
     history: list[prompt.Turn] = [*path, question]
+    counted = _counted(history, route.target.model)
     limit = None
     if route.context_window is not None:
-        system_tokens = tokens.count(system_prompt)
-        _check(route, system_tokens + prompt.size_of(question))
+        system_tokens = tokens.count(system_prompt, route.target.model)
+        _check(route, system_tokens + prompt.size_of(counted[-1]))
         limit = max(0, room(route, llm_params) - system_tokens)
-    start = prompt.first_kept(history, tokens=limit, turns=most_turns)
+    start = prompt.first_kept(counted, tokens=limit, turns=most_turns)
     if not start:
         return Context(prompt.assemble(system_prompt, history, vision=route.vision))
     dropped = [turn.id for turn in path[:start]]
@@ -59,6 +60,18 @@ def of(
         prompt.assemble(system_prompt, history[start:], text, vision=route.vision),
         unsummarised=None if covered else dropped[-1],
     )
+
+
+def _counted(history: Sequence[prompt.Turn], model: str) -> Sequence[prompt.Turn]:
+    """The turns with the counts of the model's own vocabulary, but for those with files."""
+    if tokens.vocabulary_of(model) == tokens.USUAL:
+        return history  # they are stored so
+    return [
+        turn
+        if turn.file_reference
+        else PathTurn(0, turn.role, turn.content, tokens.count(turn.content, model))
+        for turn in history
+    ]
 
 
 def room(route: Route, llm_params: Mapping[str, Any]) -> int:

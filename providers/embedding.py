@@ -72,7 +72,7 @@ class Embedding(Metered):
         return sum(map(len, self.inputs))
 
     def _estimated_input(self) -> int:
-        return _count(self.inputs)
+        return _count(self.inputs, self.target.model)
 
     def _max_output(self) -> int:
         return 0
@@ -86,7 +86,7 @@ class Embedding(Metered):
             counts += [None] * (len(counts) < len(batches))
         exact = None not in counts
         spent = sum(
-            _count(batch) if count is None else count
+            _count(batch, self.target.model) if count is None else count
             for batch, count in zip(batches, counts, strict=False)
         )
         return Outcome(
@@ -124,8 +124,8 @@ def prepare(
     return Embedding(route.target, inputs, params, payer)
 
 
-def _count(inputs: Sequence[EmbeddingInput]) -> int:
-    return sum(tokens.count(text) if isinstance(text, str) else len(text) for text in inputs)
+def _count(inputs: Sequence[EmbeddingInput], model: str) -> int:
+    return sum(tokens.count(text, model) if isinstance(text, str) else len(text) for text in inputs)
 
 
 def _model(answers: Sequence[Embeddings]) -> str:

@@ -107,8 +107,9 @@ class Call(Metered):
 
     def _estimated_input(self) -> int:
         tools = self.request.params.get("tools")
-        described = tokens.count(orjson.dumps(tools).decode()) if tools else 0
-        return tokens.count_messages(self.request.messages) + described
+        model = self.target.model
+        described = tokens.count(orjson.dumps(tools).decode(), model) if tools else 0
+        return tokens.count_messages(self.request.messages, model) + described
 
     def _max_output(self) -> int | None:
         params = self.request.params
@@ -142,7 +143,7 @@ class Call(Metered):
         if status == UsageStatus.FAILED and self._first_token_at is None:
             return Usage(input_tokens=0, output_tokens=0)
         estimated_input = self._estimated_input()
-        written = tokens.count("".join(self._reader.written))
+        written = tokens.count("".join(self._reader.written), self.target.model)
         most = self._max_output()
         written = written if most is None else min(written, most)
         return replace(

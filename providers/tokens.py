@@ -1,7 +1,8 @@
 """How many tokens a text has, where the vendor has not told.
 
-Counted with tiktoken's o200k vocabulary, which litellm ships as a file, so that no network is
-needed. Other vendors' tokenizers differ by some tenths; what is counted here is marked `estimated`.
+Counted with tiktoken's vocabularies, which litellm ships as files, so that no network is needed:
+an OpenAI model's own, and o200k for all others, whose vendors publish none that could be shipped.
+Those differ by some tenths; what is counted here is marked `estimated`.
 """
 
 from __future__ import annotations
@@ -9,35 +10,48 @@ from __future__ import annotations
 import importlib.util
 import os
 from collections.abc import Iterable, Mapping
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
 import tiktoken
+import tiktoken.model
 
+USUAL = "o200k_base"
 _PIECE = 8192  # tiktoken's cost grows faster than the length of a run without spaces
 _PER_MESSAGE = 4  # what OpenAI's chat format adds to each message
 _PER_IMAGE = 1000  # the order of magnitude of a vendor's charge for a picture
 
 
+@lru_cache(maxsize=1000)
+def vocabulary_of(model: str) -> str:
+    """The name of the vocabulary that a model's tokens are counted with."""
+    try:
+        name = tiktoken.model.encoding_name_for_model(model)
+    except KeyError:
+        return USUAL
+    return name if name == "cl100k_base" else USUAL
+
+
 @cache
-def _vocabulary() -> tiktoken.Encoding:
+def _vocabulary(name: str) -> tiktoken.Encoding:
     spec = importlib.util.find_spec("litellm")
     if spec is not None and spec.origin:
         folder = Path(spec.origin).parent / "litellm_core_utils" / "tokenizers"
         os.environ.setdefault("TIKTOKEN_CACHE_DIR", str(folder))
-    return tiktoken.get_encoding("o200k_base")
+    return tiktoken.get_encoding(name)
 
 
-def count(text: str) -> int:
-    """The tokens of `text`."""
-    encode = _vocabulary().encode_ordinary
+def count(text: str, model: str = "") -> int:
+    """The tokens of `text` for a model; without one, those that are stored with messages."""
+    encode = _vocabulary(vocabulary_of(model)).encode_ordinary
     return sum(len(encode(text[at : at + _PIECE])) for at in range(0, len(text), _PIECE))
 
 
-def count_messages(messages: Iterable[Mapping[str, Any]]) -> int:
+def count_messages(messages: Iterable[Mapping[str, Any]], model: str = "") -> int:
     """The tokens of a prompt in OpenAI's chat format."""
-    return sum(_PER_MESSAGE + _count_content(message.get("content")) for message in messages)
+    contents = (message.get("content") for message in messages)
+    return sum(_PER_MESSAGE + _count_content(content, model) for content in contents)
 
 
 def of_image(width: int, height: int) -> int:
@@ -45,13 +59,13 @@ def of_image(width: int, height: int) -> int:
     return min(max(width * height // 750, 85), 1600)
 
 
-def _count_content(content: Any) -> int:
+def _count_content(content: Any, model: str) -> int:
     if isinstance(content, str):
-        return count(content)
+        return count(content, model)
     if not isinstance(content, list):
         return 0
     return sum(
-        count(part["text"]) if isinstance(part.get("text"), str) else _PER_IMAGE
+        count(part["text"], model) if isinstance(part.get("text"), str) else _PER_IMAGE
         for part in content
         if isinstance(part, dict)
     )

@@ -6,8 +6,13 @@ from typing import Any
 
 from django.contrib import admin
 from django.http import HttpRequest
+from django.utils.translation import gettext_lazy as _
 
 from rini.models import Process
+
+admin.site.site_header = _("Rini: administration")
+admin.site.site_title = "Rini"
+admin.site.index_title = _("What runs, who uses it, and what it costs")
 
 
 class ReadOnlyAdmin(admin.ModelAdmin[Any]):

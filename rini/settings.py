@@ -127,7 +127,13 @@ DATABASES["default"]["OPTIONS"] = {
     "application_name": "rini",
     "connect_timeout": 5,
     # min_size 0: a process that only starts up or forks opens no connection for it.
-    "pool": {"min_size": 0, "max_size": DATABASE_POOL_SIZE, "timeout": 10}
+    # reconnect_timeout: after a failed attempt everybody waits for the next, and the pauses double.
+    "pool": {
+        "min_size": 0,
+        "max_size": DATABASE_POOL_SIZE,
+        "timeout": 10,
+        "reconnect_timeout": 5,
+    }
     if DATABASE_POOL_SIZE
     else False,
 }

@@ -101,11 +101,14 @@ def _model(caller: Caller, body: dict[str, Any]) -> str | None:
 
 
 async def _open_turn(caller: Caller, body: dict[str, Any], picture: Picture, name: str) -> Turn:
-    """Store the image, and then the turn; without the turn the image is not kept."""
+    """Store the image, and then the turn; without the turn the image is not kept.
+
+    Cancelled in between, the turn may be stored all the same: then the daily sweep decides.
+    """
     stored = await asyncio.to_thread(attachments.save, picture, name)
     try:
         return await in_database(_stored_turn, caller, body, stored)
-    except BaseException:
+    except Exception:
         await asyncio.to_thread(attachments.discard, stored)
         raise
 

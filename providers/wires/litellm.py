@@ -188,6 +188,12 @@ def _load() -> Any:
     os.environ["LITELLM_MODE"] = "PRODUCTION"  # no .env of the working folder
     os.environ["MAX_IMAGE_URL_DOWNLOAD_SIZE_MB"] = "0"  # no calls to addresses in messages
     import litellm
+    from litellm.litellm_core_utils.streaming_handler import CustomStreamWrapper
+
+    # It sets context variables, for logs that are off. A finalizer runs wherever garbage happens to
+    # be collected, and in the middle of another `ContextVar.set` that kills the process: CPython
+    # before 3.12 frees what it is reading (https://github.com/python/cpython/issues/148891).
+    del CustomStreamWrapper.__del__
 
     litellm.suppress_debug_info = True
     litellm.telemetry = False

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextvars
+import gc
 import json
 import subprocess
 import sys
@@ -267,6 +269,23 @@ async def test_cancelling_before_the_answer_begins_closes_the_connection(
         call = await asyncio.to_thread(stage.wait_for_call, len(stage.calls) + 1)
         task.cancel()
         assert await asyncio.to_thread(call.wait_closed, 2)
+
+
+@both
+async def test_collecting_a_stream_that_was_left_sets_no_context_variables(
+    stage: Stage, wire: LiteLLMWire, vendor: str
+) -> None:
+    stage.next(SLOW)
+    collecting = contextvars.Context()
+    gc.disable()
+    try:
+        async with aclosing(wire.stream(at(stage, vendor), ASK)) as stream:
+            await anext(stream)
+        del stream
+        collecting.run(gc.collect)
+    finally:
+        gc.enable()
+    assert not list(collecting)
 
 
 FAILURES = [

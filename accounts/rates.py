@@ -68,6 +68,12 @@ def admit_now(user: User, token: ApiToken | None) -> None:
         arrival.visit.note(windows.count_now(arrival.costs))
 
 
+def are_counted(user: User, token: ApiToken | None) -> bool:
+    """Whether requests of this caller are counted, or the tokens of its calls."""
+    usual = (("requests", settings.REQUESTS_PER_MINUTE), ("tokens", settings.TOKENS_PER_MINUTE))
+    return any(_limits(what, most, user, token) for what, most in usual)
+
+
 def begin() -> None:
     """From here on it is another request: for connections that bring many."""
     _visit.set(Visit())

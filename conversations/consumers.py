@@ -120,7 +120,8 @@ class SessionConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # Channels
 
     async def _generate(self, message: dict[str, Any]) -> None:
         caller = await admitted(self._admitted())
-        turn = await open_turn(caller, self.session_id, validated(TextCompletionRequest, message))
+        body = validated(TextCompletionRequest, message)
+        turn = await in_database(open_turn, caller, self.session_id, body)
         generation.start(turn)
         if turn.generation.id not in self.known:  # the watch may have been quicker
             self._follow(turn.generation.id)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -10,7 +11,7 @@ from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_sche
 from starlette.requests import Request
 from starlette.responses import Response
 
-from accounts.authentication import Caller, caller_of
+from accounts.authentication import Caller, caller_of, visit
 from conversations import generation, journal, stateless, stopping, transcript
 from conversations.described import ANSWER, EVENT_STREAM, FAILURES
 from conversations.serializers import (
@@ -22,17 +23,18 @@ from conversations.serializers import (
 )
 from conversations.transcript import Turn
 from conversations.wire import JournalEvent, sse_frames
+from providers.gateway import Call
 from rini.api_schema import problems
 from rini.database import in_database
 from rini.errors import InvalidInput
 from rini.http import (
     Endpoint,
     EventStream,
-    json_body,
     json_response,
     unless_disconnected,
     validated,
 )
+from rini.parsing import parse_json, read_body
 
 
 class Answering(Endpoint):
@@ -50,16 +52,13 @@ class TextCompletion(Answering):
     )
     async def post(self, request: Request) -> Response:
         """Ask a model. In a session its history goes along and both messages are stored."""
-        caller = await caller_of(request.headers)
-        body = validated(TextCompletionRequest, await json_body(request))
-        if body.get("session_id"):
-            turn = await open_turn(caller, body["session_id"], body)
-            return await answer_to(turn, events=wants_events(request, body))
-        if body.get("parent_message_id"):
-            raise InvalidInput(errors={"parent_message_id": ["It needs a session_id."]})
-        messages = [{"role": "user", "content": body["text"]}]
-        call = await in_database(stateless.prepare, caller, messages, body)
-        if wants_events(request, body):
+        sent = await read_body(request)
+        body, begun = await visit(request.headers, partial(_text_completion, sent))
+        events = wants_events(request, body)
+        if isinstance(begun, Turn):
+            return await answer_to(begun, events=events)
+        call = begun
+        if events:
             return EventStream(stateless.frames(call))
         answer = await unless_disconnected(request, stateless.answer(call))
         nothing = {"session_id": None, "user_message": None, "assistant_message": None}
@@ -77,9 +76,8 @@ class ChatCompletion(Endpoint):
     )
     async def post(self, request: Request) -> Response:
         """Ask a model with a conversation that the caller keeps."""
-        caller = await caller_of(request.headers)
-        body = validated(ChatCompletionRequest, await json_body(request))
-        call = await in_database(stateless.prepare, caller, body["messages"], body)
+        sent = await read_body(request)
+        body, call = await visit(request.headers, partial(_chat_completion, sent))
         if wants_events(request, body):
             return EventStream(stateless.frames(call))
         return json_response(await unless_disconnected(request, stateless.answer(call)))
@@ -96,10 +94,9 @@ class SessionGenerations(Endpoint):
     )
     async def post(self, request: Request) -> Response:
         """Begin an answer in the session. It is written on whether or not anybody listens."""
-        caller = await caller_of(request.headers)
+        sent = await read_body(request)
         session_id = UUID(request.path_params["session_id"])
-        body = validated(TextCompletionRequest, await json_body(request))
-        turn = await open_turn(caller, session_id, body)
+        turn = await visit(request.headers, partial(_generation, sent, session_id))
         generation.start(turn)
         return json_response(GenerationSerializer(turn.generation).data, status=201)
 
@@ -152,10 +149,29 @@ class GenerationStop(Endpoint):
         return json_response(GenerationSerializer(found).data)
 
 
-async def open_turn(caller: Caller, session_id: UUID, body: dict[str, Any]) -> Turn:
-    """Store the turn that a validated `TextCompletionRequest` asks for."""
-    return await in_database(
-        transcript.open_turn,
+def _text_completion(sent: bytes, caller: Caller) -> tuple[dict[str, Any], Turn | Call]:
+    body = validated(TextCompletionRequest, parse_json(sent))
+    if body.get("session_id"):
+        return body, open_turn(caller, body["session_id"], body)
+    if body.get("parent_message_id"):
+        raise InvalidInput(errors={"parent_message_id": ["It needs a session_id."]})
+    messages = [{"role": "user", "content": body["text"]}]
+    return body, stateless.prepare(caller, messages, body)
+
+
+def _chat_completion(sent: bytes, caller: Caller) -> tuple[dict[str, Any], Call]:
+    body = validated(ChatCompletionRequest, parse_json(sent))
+    return body, stateless.prepare(caller, body["messages"], body)
+
+
+def _generation(sent: bytes, session_id: UUID, caller: Caller) -> Turn:
+    body = validated(TextCompletionRequest, parse_json(sent))
+    return open_turn(caller, session_id, body)
+
+
+def open_turn(caller: Caller, session_id: UUID, body: dict[str, Any]) -> Turn:
+    """Store the turn that a validated `TextCompletionRequest` asks for. Needs the database."""
+    return transcript.open_turn(
         caller,
         session_id,
         text=body["text"],

@@ -157,9 +157,13 @@ _STORE = """
     )
     SELECT id FROM running
 """
+_SEGMENTS = """
+    SELECT * FROM conversations_journalsegment
+    WHERE generation_id = %s AND last_seq > %s ORDER BY first_seq
+"""
 
 
-@transaction.atomic
+@transaction.atomic(savepoint=False)
 def store(segments: list[Segment]) -> set[UUID]:
     """Append segments; returns the generations that are still running (the others are fenced)."""
     ids = [generation_id for generation_id, _ in segments]
@@ -215,17 +219,22 @@ def read(generation_id: UUID, after: int) -> tuple[list[JournalEvent], bool]:
     generation = Generation.objects.filter(id=generation_id).first()
     if generation is None:
         return [], True
-    segments = JournalSegment.objects.filter(generation_id=generation_id, last_seq__gt=after)
-    events = [
-        JournalEvent.from_stored(segment.first_seq + index, stored)
-        for segment in segments.order_by("first_seq")
-        for index, stored in enumerate(segment.events)
-        if segment.first_seq + index > after
-    ]
+    events = stored_events(generation_id, after)
     ended = generation.status != GenerationStatus.RUNNING
     if ended and not events and after < (generation.last_seq or 0):
         events = [_remembered_end(generation)]
     return events, ended
+
+
+def stored_events(generation_id: UUID, after: int = 0) -> list[JournalEvent]:
+    """The stored events after number `after`, in their order."""
+    segments = JournalSegment.objects.raw(_SEGMENTS, [generation_id, after])
+    return [
+        JournalEvent.from_stored(segment.first_seq + index, stored)
+        for segment in segments
+        for index, stored in enumerate(segment.events)
+        if segment.first_seq + index > after
+    ]
 
 
 def _remembered_end(generation: Generation) -> JournalEvent:

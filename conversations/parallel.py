@@ -14,6 +14,10 @@ RETRY_AFTER_SECONDS = 5
 _LOCK = 7_246_032
 """With a hash of the user's id: two answers of a user are not let in at the same moment."""
 
+_UNENDED = """
+    SELECT count(*) FROM conversations_generation WHERE user_id = %s AND status = 'running'
+"""
+
 
 def admit(user: User) -> None:
     """Let the user begin another answer within this transaction. Raises `RateLimited`.
@@ -26,6 +30,9 @@ def admit(user: User) -> None:
         return
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(%s, hashtext(%s))", [_LOCK, str(user.pk)])
+        cursor.execute(_UNENDED, [user.pk])
+        if cursor.fetchone()[0] < most:
+            return  # however many of them are of dead processes
     running = Generation.objects.filter(
         user=user, status=GenerationStatus.RUNNING, process_id__in=heartbeat.living().values("id")
     )

@@ -87,8 +87,7 @@ def new_ids(count: int) -> list[int]:
     """Ids for messages that are about to be stored, ascending."""
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT nextval(pg_get_serial_sequence('conversations_message', 'id'))"
-            " FROM generate_series(1, %s)",
+            "SELECT nextval('conversations_message_id_seq') FROM generate_series(1, %s)",
             [count],
         )
         return [row[0] for row in cursor.fetchall()]

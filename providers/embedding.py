@@ -84,7 +84,7 @@ class Embedding(Metered):
         counts = [usage.input_tokens for usage in told]
         if status == UsageStatus.STOPPED:
             counts += [None] * (len(counts) < len(batches))
-        exact = None not in counts
+        exact = bool(counts) and None not in counts
         spent = sum(
             _count(batch, self.target.model) if count is None else count
             for batch, count in zip(batches, counts, strict=False)

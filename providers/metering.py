@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from functools import partial
 from typing import TypeVar
@@ -24,7 +25,7 @@ COUNTED_AT_ONCE = 4000
 """So many characters are counted in less time than it takes to change the thread."""
 
 
-class Metered:
+class Metered(ABC):
     """One call. Subclasses ask the vendor between `_place` and `_settle`.
 
     Afterwards `record` is the call's ledger row, also when it was cancelled or has raised.
@@ -73,17 +74,17 @@ class Metered:
         """The vendor has answered; what Rini does from now on is its own time."""
         self._waited, self._asked_at = self.vendor_seconds, None
 
+    @abstractmethod
     def _characters(self) -> int:
         """About how much text `_estimated_input` and `_outcome` have to count."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _estimated_input(self) -> int:
         """The tokens to be sent."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _max_output(self) -> int | None:
         """The most tokens that can come back; None: nobody knows."""
-        raise NotImplementedError
 
     async def _settle(self, status: UsageStatus) -> None:
         self.record = await uninterrupted(self._settled(status, time.monotonic()))
@@ -99,9 +100,9 @@ class Metered:
         if self._reservation:
             await self._reservation.settle(taken)
 
+    @abstractmethod
     def _outcome(self, status: UsageStatus, ended: float) -> Outcome:
         """How the call ended, at `ended` by the monotonic clock."""
-        raise NotImplementedError
 
     async def _counted(self, count: Callable[[], T]) -> T:
         """The result of `count`, which counts tokens: of much text not on the event loop."""

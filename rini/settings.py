@@ -121,11 +121,14 @@ warnings.filterwarnings("ignore", "No directory at", module="django.core.handler
 DATABASE_POOL_SIZE = env.int("DATABASE_POOL_SIZE", default=10)
 DATABASES = {"default": env.db_url_config(DATABASE_URL)}
 DATABASES["default"]["CONN_MAX_AGE"] = 0
-DATABASES["default"]["CONN_HEALTH_CHECKS"] = True  # the pool hands out no dead connection
+DATABASES["default"]["ENGINE"] = "rini.postgres"
 DATABASES["default"]["OPTIONS"] = {
     **DATABASES["default"].get("OPTIONS", {}),
     "application_name": "rini",
     "connect_timeout": 5,
+    # Statements are planned once a connection and not at every call.
+    "server_side_binding": True,
+    "prepare_threshold": 3,
     # min_size 0: a process that only starts up or forks opens no connection for it.
     # reconnect_timeout: after a failed attempt everybody waits for the next, and the pauses double.
     "pool": {

@@ -19,11 +19,16 @@ ROOT = Path(__file__).parent.parent
 class RiniServer:
     """`uvicorn rini.asgi` on a free port. What it logs is in `log`."""
 
-    def __init__(self, environment: dict[str, str], port: int | None = None) -> None:
+    def __init__(
+        self,
+        environment: dict[str, str],
+        port: int | None = None,
+        application: str = "rini.asgi:application",
+    ) -> None:
         self.port = port or free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self._log = tempfile.NamedTemporaryFile(prefix="rini-server-", suffix=".log")  # noqa: SIM115  # lives as long as the server
-        command = f"-m uvicorn rini.asgi:application --port {self.port} --no-access-log"
+        command = f"-m uvicorn {application} --port {self.port} --no-access-log"
         self.process = subprocess.Popen(
             [sys.executable, *command.split(), "--timeout-graceful-shutdown", "2"],
             env=environment,

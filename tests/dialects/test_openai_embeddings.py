@@ -121,6 +121,16 @@ def test_the_batches_before_a_failed_one_are_paid(alices: openai.OpenAI, stage: 
     assert (row.status, row.input_tokens, row.usage_source) == ("failed", 2048, "vendor")
 
 
+def test_of_embeddings_that_failed_at_once_the_vendor_has_told_no_usage(
+    alices: openai.OpenAI, stage: Stage
+) -> None:
+    stage.next(Script(failure=Failure(500)))
+    with pytest.raises(openai.InternalServerError):
+        alices.embeddings.create(model=SMALL, input=["안녕하세요"], dimensions=2)
+    row = ledger_row()
+    assert (row.status, row.input_tokens, row.usage_source) == ("failed", 0, "estimated")
+
+
 def test_vectors_that_come_out_of_order_are_put_in_order(alice: User, stage: Stage) -> None:
     data = [{"index": i, "embedding": [float(i)]} for i in (2, 0, 1)]
     add_keys(alice)

@@ -3,6 +3,7 @@ from __future__ import annotations
 import select
 import socket
 from collections.abc import Iterator
+from contextlib import suppress
 
 import httpx
 import orjson
@@ -40,8 +41,9 @@ def test_a_body_of_chunks_is_refused_once_it_is_too_large(server: RiniServer) ->
             b"POST /users/ HTTP/1.1\r\nHost: rini\r\n"
             b"Content-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n"
         )
-        for _ in range(2**20):  # 64 GiB, were it to take them all
-            caller.sendall(chunk)
-            if select.select([caller], [], [], 0)[0]:
-                break
+        with suppress(ConnectionError):  # closed in the middle of a chunk, its answer before it
+            for _ in range(2**20):  # 64 GiB, were it to take them all
+                caller.sendall(chunk)
+                if select.select([caller], [], [], 0)[0]:
+                    break
         assert caller.recv(1000).startswith(b"HTTP/1.1 413")

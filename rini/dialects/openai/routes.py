@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import Response
 
-from accounts.authentication import Caller, caller_of
+from accounts.authentication import Caller, caller_of, visit
 from conversations import stateless
 from providers import access, embedding
+from providers.embedding import Embedding
 from providers.gateway import Call
 from providers.metering import Metered
 from providers.models import Model, ModelKind
@@ -19,8 +21,9 @@ from providers.naming import find_model
 from rini.database import in_database
 from rini.dialects.openai import failures, schema, streams, translate
 from rini.errors import NotFound, RiniError
-from rini.http import Endpoint, json_body, json_response, route, unless_disconnected
+from rini.http import Endpoint, json_response, route, unless_disconnected
 from rini.money import dollars
+from rini.parsing import parse_json, read_body
 
 
 class OpenAIEndpoint(Endpoint):
@@ -41,9 +44,8 @@ class ChatCompletions(OpenAIEndpoint):
     async def post(self, request: Request) -> Response:
         """An answer of any model, in OpenAI's format; nothing is stored but what it cost."""
         overhead = _overhead()
-        caller = await caller_of(request.headers)
-        asked = translate.chat_asked(await json_body(request))
-        call = await in_database(_call, caller, asked)
+        body = await read_body(request)
+        asked, call = await visit(request.headers, partial(_chat, body))
         if asked.stream:
             frames = streams.frames(call, include_usage=asked.include_usage)
             return await streams.opened(request, frames, lambda: overhead(call))
@@ -58,11 +60,8 @@ class Embeddings(OpenAIEndpoint):
     async def post(self, request: Request) -> Response:
         """The vectors of texts or token ids, in their order."""
         overhead = _overhead()
-        caller = await caller_of(request.headers)
-        asked = translate.embeddings_asked(await json_body(request))
-        call = await in_database(
-            embedding.prepare, caller, None, asked.model, asked.inputs, asked.params
-        )
+        body = await read_body(request)
+        asked, call = await visit(request.headers, partial(_embeddings, body))
         answer = await unless_disconnected(request, call.answer())
         count = call.record.input_tokens if call.record else None
         answer = translate.embeddings_answer(answer, as_base64=asked.as_base64, input_tokens=count)
@@ -108,9 +107,16 @@ http_routes = [
 ]
 
 
-def _call(caller: Caller, asked: translate.ChatAsked) -> Call:
-    body = {"model": asked.model, "llm_params": asked.params}
-    return stateless.prepare(caller, asked.messages, body)
+def _chat(body: bytes, caller: Caller) -> tuple[translate.ChatAsked, Call]:
+    asked = translate.chat_asked(parse_json(body))
+    chosen = {"model": asked.model, "llm_params": asked.params}
+    return asked, stateless.prepare(caller, asked.messages, chosen)
+
+
+def _embeddings(body: bytes, caller: Caller) -> tuple[translate.EmbeddingsAsked, Embedding]:
+    asked = translate.embeddings_asked(parse_json(body))
+    call = embedding.prepare(caller, None, asked.model, asked.inputs, asked.params)
+    return asked, call
 
 
 def _usable_model(caller: Caller, name: str) -> Model:

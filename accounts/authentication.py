@@ -19,6 +19,7 @@ from accounts import rates, tokens
 from accounts.models import ApiToken, User
 from rini.database import in_database
 from rini.errors import NotAuthenticated
+from rini.statements import selected
 
 R = TypeVar("R")
 USE_IS_NOTED_EVERY = timedelta(minutes=1)
@@ -149,7 +150,7 @@ def _claims(raw: str) -> dict[str, Any]:
 
 def _by_api_token(raw: str) -> Caller:
     digest = tokens.digest_of(raw)
-    token = next(iter(ApiToken.objects.raw(_BY_DIGEST, [digest, digest])), None)
+    token = next(iter(selected(ApiToken, _BY_DIGEST, [digest, digest])), None)
     user = _user(token.user_id) if token else None
     now = timezone.now()
     if token is None or user is None:
@@ -163,7 +164,7 @@ def _by_api_token(raw: str) -> Caller:
 
 
 def _user(identity: UUID) -> User | None:
-    return next(iter(User.objects.raw(_BY_ID, [identity])), None)
+    return next(iter(selected(User, _BY_ID, [identity])), None)
 
 
 def _is_later(moment: datetime | None, now: datetime) -> bool:

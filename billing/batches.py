@@ -1,20 +1,28 @@
 """One transaction for everybody who waits.
 
 Requests that want the same kind of work done in the database at the same time have it done
-together: while one batch is under way, the next gathers. A lone request does not wait for others.
+together: while one batch is under way, the next gathers. A lone request does not wait for others;
+where many come, a batch gathers a little longer, because its transaction costs as much as they do.
 """
 
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Generic, TypeVar
 
 from rini.errors import Unavailable
+from rini.loops import uninterrupted
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 LARGEST = 256
+MANY = 16
+"""So many requests …"""
+MANY_WITHIN = 0.08
+"""… within so many seconds are many, and then a batch gathers for so many seconds:"""
+GATHERING = 0.02
 
 
 class Batcher(Generic[Item, Result]):
@@ -26,16 +34,18 @@ class Batcher(Generic[Item, Result]):
     ) -> None:
         self._work = work
         self._waiting: list[tuple[Item, asyncio.Future[Result]]] = []
+        self._came_at: deque[float] = deque(maxlen=MANY)
         self._task: asyncio.Task[None] | None = None
 
     async def do(self, item: Item) -> Result:
-        """The result for `item`. It is worked on even if this is cancelled meanwhile."""
+        """The result for `item`. If this is cancelled meanwhile, that takes effect afterwards."""
         loop = asyncio.get_running_loop()
         future: asyncio.Future[Result] = loop.create_future()
         self._waiting.append((item, future))
+        self._came_at.append(loop.time())
         if self._task is None or self._task.done():
             self._task = loop.create_task(self._run(), name="batches")
-        return await future
+        return await uninterrupted(future)
 
     async def drain(self) -> None:
         """Return when nothing is waiting or under way."""
@@ -44,7 +54,8 @@ class Batcher(Generic[Item, Result]):
 
     async def _run(self) -> None:
         while self._waiting:
-            await asyncio.sleep(0)  # everybody whom this turn of the loop makes ready
+            # At least everybody whom this turn of the loop makes ready.
+            await asyncio.sleep(GATHERING if self._come_many() else 0)
             batch, self._waiting = self._waiting[:LARGEST], self._waiting[LARGEST:]
             results = await self._results([item for item, _ in batch])
             for (_, future), result in zip(batch, results, strict=True):
@@ -54,6 +65,10 @@ class Batcher(Generic[Item, Result]):
                     future.set_exception(result)
                 else:
                     future.set_result(result)
+
+    def _come_many(self) -> bool:
+        first_of_many = self._came_at[0] if len(self._came_at) == MANY else float("-inf")
+        return asyncio.get_running_loop().time() - first_of_many < MANY_WITHIN
 
     async def _results(self, items: list[Item]) -> Sequence[Result | Exception]:
         try:

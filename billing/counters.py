@@ -7,7 +7,7 @@ and window, rollups by their key.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -18,9 +18,14 @@ from django.db import connection
 from billing import periods
 from billing.models import Budget
 from billing.periods import Window
+from rini.statements import selected
 
 Row = Mapping[str, Any]
-"""A hold's or a ledger row's columns; read are `created_at` and the ids of its subjects."""
+"""A hold's or a ledger row's columns; read are `id`, `created_at` and the ids of its subjects."""
+_Key = tuple[UUID, datetime]
+"""A budget, and when a window of it starts."""
+_Budgets = Mapping[UUID | None, Sequence[Budget]]
+"""By whose they are; None: the installation's."""
 SUBJECTS = ("user_id", "token_id", "session_id")
 _LOCK = 7_246_031
 """Batches share this advisory lock; whoever sets up counters has it alone."""
@@ -56,14 +61,18 @@ class Counters:
 
     def __init__(self, rows: Sequence[Row], *, opening: bool) -> None:
         """`opening`: make those that do not exist, as the first call of a window needs it."""
-        self._budgets = _by_subject(rows)
-        self._locked: dict[tuple[UUID, datetime], Counter] = {}
-        if self._budgets:
-            self._lock(rows, opening=opening)
+        self._locked: dict[_Key, Counter] = {}
+        self._keys: dict[UUID, list[_Key]] = {}
+        budgets = _by_subject(rows)
+        if budgets:
+            windows = _Windows()
+            for row in rows:
+                self._keys[row["id"]] = windows.of(row, budgets)
+            self._lock(windows.known, opening=opening)
 
     def of(self, row: Row) -> list[Counter]:
         """The counters that a call counts in. There is none for a window before its budget."""
-        keys = ((budget.id, window.starts_at) for budget, window in self._windows(row))
+        keys = self._keys.get(row["id"], ())
         return [self._locked[key] for key in keys if key in self._locked]
 
     def store(self) -> None:
@@ -72,30 +81,44 @@ class Counters:
         if changed:
             _execute(_STORE, [list(column) for column in zip(*changed, strict=True)])
 
-    def _lock(self, rows: Sequence[Row], *, opening: bool) -> None:
-        found = {
-            (budget.id, window.starts_at): (budget, window)
-            for row in rows
-            for budget, window in self._windows(row)
-        }
-        keys = sorted(found)
+    def _lock(self, windows: Mapping[_Key, tuple[Budget, Window]], *, opening: bool) -> None:
+        keys = sorted(windows)
         columns = [[budget_id for budget_id, _ in keys], [starts_at for _, starts_at in keys]]
         for budget_id, starts_at, spent, held in _execute(_OPEN if opening else _LOCKED, columns):
-            budget, window = found[budget_id, starts_at]
+            budget, window = windows[budget_id, starts_at]
             self._locked[budget_id, starts_at] = Counter(budget, window, spent, held)
 
-    def _windows(self, row: Row) -> Iterable[tuple[Budget, Window]]:
-        if not self._budgets:
-            return
+
+class _Windows:
+    """The windows of budgets that some rows lie in; most lie in the same ones."""
+
+    def __init__(self) -> None:
+        self.known: dict[_Key, tuple[Budget, Window]] = {}
+        self._of_budget: dict[UUID, list[Window]] = {}
+
+    def of(self, row: Row, budgets: _Budgets) -> list[_Key]:
+        keys = []
         for subject in (*(row[name] for name in SUBJECTS if row[name]), None):
-            for budget in self._budgets.get(subject, ()):
-                yield budget, periods.window(budget.period, budget.timezone, row["created_at"])
+            for budget in budgets.get(subject, ()):
+                window = self._around(row["created_at"], budget)
+                keys.append((budget.id, window.starts_at))
+        return keys
+
+    def _around(self, at: datetime, budget: Budget) -> Window:
+        found = self._of_budget.setdefault(budget.id, [])
+        for window in found:
+            if window.starts_at <= at and (window.ends_at is None or at < window.ends_at):
+                return window
+        window = periods.window(budget.period, budget.timezone, at)
+        found.append(window)
+        self.known[budget.id, window.starts_at] = budget, window
+        return window
 
 
-def _by_subject(rows: Sequence[Row]) -> dict[UUID | None, list[Budget]]:
+def _by_subject(rows: Sequence[Row]) -> _Budgets:
     ids = {row[name] for row in rows for name in SUBJECTS if row[name]}
     found: dict[UUID | None, list[Budget]] = {}
-    for budget in Budget.objects.raw(_APPLICABLE, [list(ids)]):
+    for budget in selected(Budget, _APPLICABLE, [list(ids)]):
         found.setdefault(budget.subject_id, []).append(budget)
     return found
 

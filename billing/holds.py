@@ -159,7 +159,10 @@ def settle_all(endings: Sequence[Ending]) -> list[UsageRecord | None]:
             counter.spent += rows[hold_id]["charged_nano"] if hold_id in rows else 0
     ledger.append(list(rows.values()))
     counted.store()
-    records = {hold_id: UsageRecord(**row) for hold_id, row in rows.items()}
+    records = {
+        hold_id: UsageRecord.from_db(None, _COLUMNS, [row[name] for name in _COLUMNS])
+        for hold_id, row in rows.items()
+    }
     gone = [hold_id for hold_id in outcomes if hold_id not in held]
     if gone:
         records |= UsageRecord.objects.in_bulk(gone)
@@ -186,6 +189,7 @@ def _take_out(ids: list[UUID]) -> dict[UUID, Mapping[str, Any]]:
         return {row[0]: dict(zip(names, row, strict=True)) for row in cursor.fetchall()}
 
 
+_COLUMNS = [field.attname for field in UsageRecord._meta.concrete_fields]
 _INSERT = "INSERT INTO billing_hold SELECT * FROM json_populate_recordset(NULL::billing_hold, %s)"
 _TAKE_OUT = """
     WITH locked AS (SELECT id FROM billing_hold WHERE id = ANY(%s) ORDER BY id FOR UPDATE)

@@ -62,12 +62,12 @@ def row_of(attempt: Mapping[str, Any], outcome: Outcome) -> dict[str, Any]:
 
 
 def append(rows: Sequence[Mapping[str, Any]], priced_now: Collection[UUID] = ()) -> None:
-    """Append rows, and add them to the rollups; needs a transaction (see `rollups.add`)."""
+    """Append rows, and add them to the rollups (see `rollups.entries`)."""
     if not rows:
         return
+    parts = (rollups.entries(rows, priced_now), rows)
     with connection.cursor() as cursor:
-        cursor.execute(_APPEND, [orjson.dumps(rows).decode()])
-    rollups.add(rows, priced_now)
+        cursor.execute(_APPEND, [orjson.dumps(part).decode() for part in parts])
     for provider, model in {(r["provider"], r["model"]) for r in rows if r["cost_nano"] is None}:
         log.warning("unknown price: give it one in the admin", provider=provider, model=model)
 
@@ -77,7 +77,8 @@ def _fitting(text: str, length: int) -> str:
     return text.encode(errors="replace").decode().replace("\0", "")[:length]
 
 
-_APPEND = """
+_APPEND = f"""
+    WITH summed AS ({rollups.ADD})
     INSERT INTO billing_usagerecord
     SELECT * FROM json_populate_recordset(NULL::billing_usagerecord, %s)
-"""
+"""  # noqa: S608  # ours

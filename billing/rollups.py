@@ -1,4 +1,4 @@
-"""Sums of the ledger by quarters of an hour, written in the transaction that writes its rows."""
+"""Sums of the ledger by quarters of an hour, written in the statement that writes its rows."""
 
 from __future__ import annotations
 
@@ -6,9 +6,6 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
-
-import orjson
-from django.db import connection
 
 MINUTES = 15
 KEYS = ("user_id", "bucket", "provider", "model", "purpose", "token_id", "session_id")
@@ -24,8 +21,10 @@ def bucket_of(at: datetime) -> datetime:
     return at.replace(minute=at.minute - at.minute % MINUTES, second=0, microsecond=0)
 
 
-def add(rows: Sequence[Mapping[str, Any]], priced_now: Collection[UUID] = ()) -> None:
-    """Add ledger rows to their sums.
+def entries(
+    rows: Sequence[Mapping[str, Any]], priced_now: Collection[UUID] = ()
+) -> list[dict[str, Any]]:
+    """What ledger rows add to which sums, for `ADD`.
 
     `priced_now` are the ids of those rows that give a call without a price its first cost.
     """
@@ -35,13 +34,10 @@ def add(rows: Sequence[Mapping[str, Any]], priced_now: Collection[UUID] = ()) ->
         total = sums.setdefault(key, [0] * len(SUMS))
         for at, value in enumerate(_values(row, priced_now)):
             total[at] += value
-    if sums:
-        entries = [
-            dict(zip((*KEYS, *SUMS), (*key, *sums[key]), strict=True))
-            for key in sorted(sums, key=_order)
-        ]
-        with connection.cursor() as cursor:
-            cursor.execute(_ADD, [orjson.dumps(entries).decode()])
+    return [
+        dict(zip((*KEYS, *SUMS), (*key, *sums[key]), strict=True))
+        for key in sorted(sums, key=_order)
+    ]
 
 
 def _values(row: Mapping[str, Any], priced_now: Collection[UUID]) -> tuple[int, ...]:
@@ -59,7 +55,7 @@ def _order(key: tuple[Any, ...]) -> tuple[Any, ...]:
     return tuple(_UNSET if part is None else part for part in key)
 
 
-_ADD = f"""
+ADD = f"""
     INSERT INTO billing_rollup AS known ({", ".join((*KEYS, *SUMS))})
     SELECT {", ".join((*KEYS, *SUMS))} FROM json_populate_recordset(NULL::billing_rollup, %s)
     ON CONFLICT ({", ".join(KEYS)})

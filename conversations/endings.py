@@ -22,8 +22,8 @@ from conversations.models import (
 )
 from conversations.serializers import terminal_data
 from conversations.wire import TERMINAL, JournalEvent, text_of
-from rini.database import columns
 from rini.notifications import notify
+from rini.statements import columns, selected
 
 # A process that died may have shown readers events that it never stored. The number of the
 # terminal event lies beyond them, so that readers who come back with such a cursor still get it.
@@ -79,7 +79,7 @@ def end(generation_id: UUID, unstored: Sequence[JournalEvent], ending: Ending) -
 
 def _locked(generation_id: UUID) -> Generation:
     """The generation with its messages; until the end of the transaction nobody else ends it."""
-    for generation in Generation.objects.raw(_LOCKED, [generation_id]):
+    for generation in selected(Generation, _LOCKED, [generation_id]):
         ids = [generation.user_message_id, generation.assistant_message_id]
         generation.user_message, generation.assistant_message = tree.messages_of(ids)
         return generation

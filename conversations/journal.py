@@ -26,6 +26,7 @@ from conversations.wire import TERMINAL, JournalEvent
 from rini.database import in_database_patiently
 from rini.loops import PerLoop
 from rini.notifications import listener, notify
+from rini.statements import selected
 
 LOOK_AGAIN_SECONDS = 2.0  # should a notification get lost
 Segment = tuple[UUID, list[JournalEvent]]
@@ -228,7 +229,7 @@ def read(generation_id: UUID, after: int) -> tuple[list[JournalEvent], bool]:
 
 def stored_events(generation_id: UUID, after: int = 0) -> list[JournalEvent]:
     """The stored events after number `after`, in their order."""
-    segments = JournalSegment.objects.raw(_SEGMENTS, [generation_id, after])
+    segments = selected(JournalSegment, _SEGMENTS, [generation_id, after])
     return [
         JournalEvent.from_stored(segment.first_seq + index, stored)
         for segment in segments

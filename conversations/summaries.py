@@ -14,6 +14,7 @@ from django.utils import timezone
 
 from conversations.models import Summary
 from providers import tokens
+from rini.statements import selected
 
 TRY_AGAIN_AFTER = timedelta(minutes=5)
 _MAX_CHARACTERS = 4000
@@ -27,7 +28,7 @@ _LATEST = """
 
 def latest(path: Sequence[int]) -> Summary | None:
     """The summary that tells the most of a path (its messages' ids), if there is one."""
-    return next(iter(Summary.objects.raw(_LATEST, [list(path)])), None)
+    return next(iter(selected(Summary, _LATEST, [list(path)])), None)
 
 
 _CLAIM = """

@@ -24,10 +24,10 @@ from conversations.tree import PathTurn
 from providers import catalogue, tokens
 from providers.types import ChatMessage, ChatRequest, Target
 from rini import heartbeat
-from rini.database import WrittenOnce, columns
 from rini.errors import NotFound
-from rini.notifications import notify
+from rini.notifications import CHANNEL, notify
 from rini.request_id import request_id
+from rini.statements import WrittenOnce, columns
 
 PASSING_FOR = timedelta(hours=1)
 
@@ -212,7 +212,6 @@ def _store(
         request_id=request_id(),
     )
     _insert(new, generation)
-    notify([f"session:{session.id}"])
     payer = Payer(
         user_id=caller.user.id,
         token_id=caller.token.id if caller.token else None,
@@ -231,14 +230,17 @@ _INSERT = """
     ), begun AS (
         INSERT INTO conversations_generation
         SELECT * FROM json_populate_record(NULL::conversations_generation, %s)
+    ), opened AS (
+        UPDATE conversations_session
+        SET active_message_id = %s, last_accessed = now(), updated_at = now() WHERE id = %s
     )
-    UPDATE conversations_session
-    SET active_message_id = %s, last_accessed = now(), updated_at = now() WHERE id = %s
+    SELECT pg_notify(%s, %s)
 """
 
 
 def _insert(messages: Sequence[Message], generation: Generation) -> None:
-    """Store a turn, the messages of it that are new, and its answer as the session's open one."""
+    """Store the messages of a turn that are new, and its answer as the open one of its session;
+    wake the session's windows."""
     said = [columns(message) for message in messages]
     answer_id, session_id = generation.assistant_message_id, generation.session_id
     with connection.cursor() as cursor:
@@ -249,6 +251,8 @@ def _insert(messages: Sequence[Message], generation: Generation) -> None:
                 orjson.dumps(columns(generation)).decode(),
                 answer_id,
                 session_id,
+                CHANNEL,
+                f"session:{session_id}",
             ],
         )
 

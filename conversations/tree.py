@@ -16,6 +16,7 @@ from django.db import connection
 from django.db.models import Q, QuerySet
 
 from conversations.models import Message
+from rini.statements import selected
 
 EVERYTHING = 2**31 - 1
 
@@ -31,6 +32,7 @@ _IDS = """
     )
     SELECT id FROM path WHERE distance >= %s ORDER BY distance DESC
 """
+_MESSAGES = "SELECT * FROM conversations_message WHERE id = ANY(%s)"
 _TURNS = """
     WITH RECURSIVE path AS (
         SELECT id, parent_message_id, role, content, token_count, file_reference, 0 AS distance
@@ -79,7 +81,7 @@ def path_turns(session_id: UUID, message_id: int | None) -> list[PathTurn]:
 
 def messages_of(ids: Sequence[int]) -> list[Message]:
     """The messages of these ids, in their order."""
-    found = Message.objects.in_bulk(ids)
+    found = {m.pk: m for m in selected(Message, _MESSAGES, [list(ids)])} if ids else {}
     return [found[id_] for id_ in ids if id_ in found]
 
 

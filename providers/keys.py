@@ -24,6 +24,7 @@ from providers.errors import ProviderKeyMissing
 from providers.models import ApiKey, Provider
 from rini import sealed
 from rini.secret import Secret
+from rini.statements import selected
 
 USE_IS_NOTED_EVERY = timedelta(minutes=1)
 # Every call of a model asks this; Django would take longer to write it than PostgreSQL to answer.
@@ -68,7 +69,7 @@ def key_for(user: User, provider: Provider, session_id: UUID | None = None) -> S
 
     Raises `ProviderKeyMissing`, and `rini.crypto.SealBroken`.
     """
-    key = next(iter(ApiKey.objects.raw(_KEY, [user.pk, provider.pk, session_id])), None)
+    key = next(iter(selected(ApiKey, _KEY, [user.pk, provider.pk, session_id])), None)
     if key is not None:
         _note_use(key)
         return sealed.take(key, "sealed")

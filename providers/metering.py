@@ -52,15 +52,13 @@ class Metered(ABC):
         estimated_input_tokens = await self._counted(self._estimated_input)
         self._reservation = await rates.reserve(estimated_input_tokens)
         try:
-            await uninterrupted(
-                holds.place(
-                    self.id,
-                    self.payer,
-                    provider=self.target.provider,
-                    model=self.target.model,
-                    estimated_input_tokens=estimated_input_tokens,
-                    max_output_tokens=self._max_output(),
-                )
+            await holds.place(
+                self.id,
+                self.payer,
+                provider=self.target.provider,
+                model=self.target.model,
+                estimated_input_tokens=estimated_input_tokens,
+                max_output_tokens=self._max_output(),
             )
         except asyncio.CancelledError:
             await uninterrupted(holds.release(self.id))

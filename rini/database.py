@@ -11,10 +11,8 @@ import asyncio
 import contextvars
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from functools import partial
-from typing import Any, Generic, ParamSpec, Self, TypeVar
-from uuid import UUID, uuid4
+from typing import Any, ParamSpec, Self, TypeVar
 
 import structlog
 from django.conf import settings
@@ -31,7 +29,6 @@ from rini.errors import Unavailable
 
 P = ParamSpec("P")
 R = TypeVar("R")
-M = TypeVar("M", bound=models.Model)
 M_co = TypeVar("M_co", bound=models.Model, covariant=True)
 
 log = structlog.get_logger(__name__)
@@ -64,44 +61,6 @@ async def in_database_patiently(function: Callable[P, R], *args: P.args, **kwarg
             log.warning("waiting for the database", waiting=getattr(function, "__name__", ""))
             await asyncio.sleep(pause)
             pause = min(2 * pause, 5.0)
-
-
-class WrittenOnce(Generic[M]):
-    """A query that Django writes once and not with every call: that takes it longer than it takes
-    PostgreSQL to answer.
-
-    `query` makes it for some ids. A query that locks has to be called in a transaction.
-    """
-
-    def __init__(self, query: Callable[..., models.QuerySet[M]]) -> None:
-        self._query = query
-        self._written: tuple[type[M], str, list[Any]] | None = None
-
-    def __call__(self, *ids: UUID) -> list[M]:
-        """The rows for these ids."""
-        self._written = self._written or self._write(len(ids))
-        model, sql, parameters = self._written
-        values = [ids[p.place] if isinstance(p, _Id) else p for p in parameters]
-        return list(model._base_manager.raw(sql, values))
-
-    def _write(self, count: int) -> tuple[type[M], str, list[Any]]:
-        stand_ins = [uuid4() for _ in range(count)]
-        rows = self._query(*stand_ins)
-        sql, parameters = rows.query.sql_with_params()
-        marked = [_Id(stand_ins.index(p)) if p in stand_ins else p for p in parameters]
-        return rows.model, sql, marked
-
-
-@dataclass(frozen=True, slots=True)
-class _Id:
-    """Stands for one of the ids that a query is called with."""
-
-    place: int
-
-
-def columns(row: models.Model) -> dict[str, Any]:
-    """A row by its columns, as PostgreSQL's ``json_populate_record`` takes it."""
-    return {field.attname: getattr(row, field.attname) for field in row._meta.concrete_fields}
 
 
 def connection_parameters() -> dict[str, Any]:

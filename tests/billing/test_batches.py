@@ -90,3 +90,29 @@ async def test_an_item_whose_caller_has_gone_is_worked_on_all_the_same() -> None
     assert work.batches == [[1], [2]]
     with pytest.raises(asyncio.CancelledError):
         await second
+
+
+async def test_where_many_come_a_batch_gathers_them() -> None:
+    work = Work()
+    work.go.set()
+    batcher = Batcher(work)
+
+    async def come(number: int) -> int:
+        await asyncio.sleep(number * 0.001)
+        return await batcher.do(number)
+
+    assert await asyncio.gather(*map(come, range(20, 84))) == [2 * n for n in range(20, 84)]
+    assert len(work.batches) < 40
+    assert max(map(len, work.batches)) > 4
+
+
+async def test_who_gives_up_does_so_when_its_work_is_done() -> None:
+    work = Work()
+    batcher = Batcher(work)
+    (task,) = await under_way(work, batcher, 7)
+    task.cancel()
+    await asyncio.sleep(0.01)
+    assert not task.done()
+    work.go.set()
+    await asyncio.wait({task})
+    assert task.cancelled()

@@ -186,6 +186,7 @@ async def answer_to(turn: Turn, *, events: bool) -> Response:
     """Begin to answer a turn, and tell its events as they come, or the whole when it has ended."""
     running = generation.start(turn)
     if events:
+        await running.asked()
         return event_stream(running.id)
     terminal = await _terminal(running.id)
     if running.error:

@@ -56,12 +56,18 @@ class Running:
             if self._writing:
                 self._writing.cancel()
 
+    async def asked(self) -> None:
+        """Return when the model has been asked, or will not be: until then a reader who is told
+        that the answer has begun would only delay it."""
+        await self._call.is_placed.wait()
+
     async def _run(self) -> None:
         self.journal.append("generation.started", self._started())
         self._writing = asyncio.create_task(self._write())
         if self._cancelled_as:
             self._writing.cancel()
         await asyncio.wait({self._writing})
+        self._call.is_placed.set()
         ending = self._ending(self._writing)
         try:
             await self.journal.close(partial(endings.end, self.id, ending=ending))

@@ -36,6 +36,8 @@ class Metered(ABC):
         self.target = target
         self.payer = payer
         self.record: UsageRecord | None = None
+        self.is_placed = asyncio.Event()
+        """From now on it is the vendor's turn."""
         self._wire = wire_named(target.wire)
         self._began = 0.0
         self._asked_at: float | None = None
@@ -67,6 +69,7 @@ class Metered(ABC):
             await self._count_tokens(0)
             raise
         self._began = self._asked_at = time.monotonic()
+        self.is_placed.set()
 
     def _answered(self) -> None:
         """The vendor has answered; what Rini does from now on is its own time."""

@@ -5,6 +5,7 @@ Hot and streaming routes go straight to their endpoints; everything else goes th
 
 from __future__ import annotations
 
+import faulthandler
 import os
 from typing import cast
 
@@ -28,6 +29,7 @@ from rini.http import Whole, route  # noqa: E402
 from rini.lifespan import Lifespan  # noqa: E402
 from rini.request_id import RequestId  # noqa: E402
 
+faulthandler.enable()  # a crash of the interpreter itself says where it was
 http: ASGIApp = URLRouter(
     [
         *rini.dialects.routing.http_routes,

@@ -1,14 +1,14 @@
 """One transaction for everybody who waits.
 
 Requests that want the same kind of work done in the database at the same time have it done
-together: while one batch is under way, the next gathers. A lone request does not wait for others;
-where many come, a batch gathers a little longer, because its transaction costs as much as they do.
+together: while one batch is under way, the next gathers, and goes on to for as long as the process
+has other work to do: a transaction costs as much as several requests. A lone request does not wait.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections import deque
+import time
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Generic, TypeVar
 
@@ -18,11 +18,10 @@ from rini.loops import uninterrupted
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 LARGEST = 256
-MANY = 16
-"""So many requests …"""
-MANY_WITHIN = 0.08
-"""… within so many seconds are many, and then a batch gathers for so many seconds:"""
 GATHERING = 0.02
+"""Seconds that a batch gathers at most while the event loop is busy with others."""
+IDLE = 0.00005
+"""A turn of the event loop that took less, in seconds, had nothing else to do."""
 
 
 class Batcher(Generic[Item, Result]):
@@ -34,7 +33,6 @@ class Batcher(Generic[Item, Result]):
     ) -> None:
         self._work = work
         self._waiting: list[tuple[Item, asyncio.Future[Result]]] = []
-        self._came_at: deque[float] = deque(maxlen=MANY)
         self._task: asyncio.Task[None] | None = None
 
     async def do(self, item: Item) -> Result:
@@ -42,7 +40,6 @@ class Batcher(Generic[Item, Result]):
         loop = asyncio.get_running_loop()
         future: asyncio.Future[Result] = loop.create_future()
         self._waiting.append((item, future))
-        self._came_at.append(loop.time())
         if self._task is None or self._task.done():
             self._task = loop.create_task(self._run(), name="batches")
         return await uninterrupted(future)
@@ -54,8 +51,7 @@ class Batcher(Generic[Item, Result]):
 
     async def _run(self) -> None:
         while self._waiting:
-            # At least everybody whom this turn of the loop makes ready.
-            await asyncio.sleep(GATHERING if self._come_many() else 0)
+            await self._gather()
             batch, self._waiting = self._waiting[:LARGEST], self._waiting[LARGEST:]
             results = await self._results([item for item, _ in batch])
             for (_, future), result in zip(batch, results, strict=True):
@@ -66,9 +62,15 @@ class Batcher(Generic[Item, Result]):
                 else:
                     future.set_result(result)
 
-    def _come_many(self) -> bool:
-        first_of_many = self._came_at[0] if len(self._came_at) == MANY else float("-inf")
-        return asyncio.get_running_loop().time() - first_of_many < MANY_WITHIN
+    async def _gather(self) -> None:
+        began = turn_began = time.perf_counter()
+        while True:
+            await asyncio.sleep(0)  # at least everybody whom this turn of the loop makes ready
+            now = time.perf_counter()
+            is_idle = now - turn_began < IDLE
+            if is_idle or now - began > GATHERING or len(self._waiting) >= LARGEST:
+                return
+            turn_began = now
 
     async def _results(self, items: list[Item]) -> Sequence[Result | Exception]:
         try:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import lru_cache, partial
 from typing import Any, TypeVar, cast
 from uuid import UUID
 
-from django.db.models import Q
+import starlette.requests as starlette
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 from rest_framework.authentication import BaseAuthentication
 from rest_framework.request import Request
@@ -19,13 +22,15 @@ from accounts import rates, tokens
 from accounts.models import ApiToken, User
 from rini.database import in_database
 from rini.errors import NotAuthenticated
-from rini.statements import selected
+from rini.parsing import has_small_body, read_body
+from rini.statements import WrittenOnce, names, selected
 
 R = TypeVar("R")
 USE_IS_NOTED_EVERY = timedelta(minutes=1)
-# Every request asks these; Django would take longer to write them than PostgreSQL to answer.
-_BY_DIGEST = "SELECT * FROM accounts_apitoken WHERE digest = %s OR former_digest = %s LIMIT 1"
-_BY_ID = "SELECT * FROM accounts_user WHERE id = %s"
+_BY_DIGEST = f"""
+    SELECT {names(ApiToken)} FROM accounts_apitoken
+    WHERE digest = %s OR former_digest = %s LIMIT 1
+"""  # noqa: S608  # names of columns
 MALFORMED = (
     "This is not a token of Rini. Send an access token from /auth/token, or an API token (rini-…)."
 )
@@ -72,16 +77,20 @@ async def caller_of(headers: Mapping[str, str]) -> Caller:
     return await admitted(await in_database(authenticate, headers))
 
 
-async def visit(headers: Mapping[str, str], work: Callable[[Caller], R]) -> R:
-    """What `work` returns for the caller, found out and done in one visit to the database.
+async def visit(request: starlette.Request, work: Callable[[bytes, Caller], R]) -> R:
+    """What `work` makes of the request's body and its caller, in one visit to the database.
 
-    As `caller_of`, and then `in_database` with `work`; for the requests that are to be fast. Raises
-    what those do.
+    As `caller_of`, `read_body`, and then `in_database` with `work`; for requests that are to be
+    fast. Raises what those do. A large body is read once its caller is known.
     """
-    caller, done = await in_database(_visit, headers, work)
+    if not has_small_body(request):
+        caller = await caller_of(request.headers)
+        return await in_database(work, await read_body(request), caller)
+    body = await read_body(request)
+    caller, done = await in_database(_visit, request.headers, partial(work, body))
     if done:
         return done[0]
-    return await in_database(work, await admitted(caller))
+    return await in_database(work, body, await admitted(caller))
 
 
 async def admitted(caller: Caller) -> Caller:
@@ -135,7 +144,10 @@ def _by_access_token(raw: str) -> Caller:
 
 def _user_id(raw: str) -> UUID:
     try:
-        return UUID(str(_claims(raw).get("user_id")))
+        claims = _claims(raw)
+        if claims["exp"] <= time.time():
+            raise ExpiredTokenError
+        return UUID(str(claims.get("user_id")))
     except ExpiredTokenError:
         raise NotAuthenticated(
             "This access token has expired: get a new one from /auth/refresh or /auth/token."
@@ -144,7 +156,9 @@ def _user_id(raw: str) -> UUID:
         raise NotAuthenticated(MALFORMED) from None
 
 
+@lru_cache(maxsize=4096)
 def _claims(raw: str) -> dict[str, Any]:
+    """What a token claims, once its signature has been checked; it may have expired since."""
     return AccessToken(raw).payload  # type: ignore[arg-type]  # simplejwt means the text of one
 
 
@@ -164,7 +178,12 @@ def _by_api_token(raw: str) -> Caller:
 
 
 def _user(identity: UUID) -> User | None:
-    return next(iter(selected(User, _BY_ID, [identity])), None)
+    return next(iter(_users(identity)), None)
+
+
+@WrittenOnce
+def _users(identity: UUID) -> QuerySet[User]:
+    return User.objects.filter(id=identity)
 
 
 def _is_later(moment: datetime | None, now: datetime) -> bool:

@@ -13,12 +13,10 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from django.db import connection
-
 from billing import periods
 from billing.models import Budget
 from billing.periods import Window
-from rini.statements import selected
+from rini.statements import execute, names, selected
 
 Row = Mapping[str, Any]
 """A hold's or a ledger row's columns; read are `id`, `created_at` and the ids of its subjects."""
@@ -33,12 +31,12 @@ _LOCK = 7_246_031
 
 def share() -> None:
     """From here to the end of the transaction nobody sets up or removes counters."""
-    _execute("SELECT pg_advisory_xact_lock_shared(%s)", [_LOCK])
+    execute("SELECT pg_advisory_xact_lock_shared(%s)", [_LOCK])
 
 
 def exclude() -> None:
     """From here to the end of the transaction nobody changes counters, holds or the ledger."""
-    _execute("SELECT pg_advisory_xact_lock(%s)", [_LOCK])
+    execute("SELECT pg_advisory_xact_lock(%s)", [_LOCK])
 
 
 @dataclass(slots=True)
@@ -79,12 +77,12 @@ class Counters:
         """Write the counters back."""
         changed = [(*key, c.spent, c.held) for key, c in self._locked.items()]
         if changed:
-            _execute(_STORE, [list(column) for column in zip(*changed, strict=True)])
+            execute(_STORE, [list(column) for column in zip(*changed, strict=True)])
 
     def _lock(self, windows: Mapping[_Key, tuple[Budget, Window]], *, opening: bool) -> None:
         keys = sorted(windows)
         columns = [[budget_id for budget_id, _ in keys], [starts_at for _, starts_at in keys]]
-        for budget_id, starts_at, spent, held in _execute(_OPEN if opening else _LOCKED, columns):
+        for budget_id, starts_at, spent, held in execute(_OPEN if opening else _LOCKED, columns):
             budget, window = windows[budget_id, starts_at]
             self._locked[budget_id, starts_at] = Counter(budget, window, spent, held)
 
@@ -123,16 +121,10 @@ def _by_subject(rows: Sequence[Row]) -> _Budgets:
     return found
 
 
-def _execute(statement: str, parameters: Sequence[Any]) -> list[tuple[Any, ...]]:
-    with connection.cursor() as cursor:
-        cursor.execute(statement, parameters)
-        return cursor.fetchall() if cursor.description else []
-
-
-# Every call asks this; Django would take longer to write it than PostgreSQL to answer.
-_APPLICABLE = """
-    SELECT * FROM billing_budget WHERE subject_id = ANY(%s::uuid[]) OR subject_id IS NULL
-"""
+_APPLICABLE = f"""
+    SELECT {names(Budget)} FROM billing_budget
+    WHERE subject_id = ANY(%s::uuid[]) OR subject_id IS NULL
+"""  # noqa: S608  # names of columns
 # The update changes nothing: it locks the rows that exist in the order of the keys, and returns
 # them with the new ones.
 _OPEN = """

@@ -20,7 +20,7 @@ from uuid import UUID
 
 import orjson
 from django.conf import settings
-from django.db import connection, transaction
+from django.db import transaction
 from django.db.models import Exists, OuterRef, QuerySet
 from django.utils import timezone
 
@@ -34,6 +34,7 @@ from rini.database import in_database, in_database_patiently
 from rini.errors import BudgetExceeded, Unavailable
 from rini.loops import PerLoop
 from rini.request_id import request_id
+from rini.statements import execute, names
 
 Placement = dict[str, Any]
 """The columns of a hold, but for its process and its amount."""
@@ -135,8 +136,7 @@ def _place(placements: Sequence[Placement]) -> list[BudgetExceeded | None]:
     counted = Counters(rows, opening=True)
     refusals = [budgets.take(counted.of(row), row["amount_nano"]) for row in rows]
     placed = [row for row, refusal in zip(rows, refusals, strict=True) if refusal is None]
-    with connection.cursor() as cursor:
-        cursor.execute(_INSERT, [orjson.dumps(placed).decode()])
+    execute(_INSERT, [orjson.dumps(placed).decode()])
     counted.store()
     return refusals
 
@@ -183,19 +183,21 @@ def _amount(placement: Placement) -> int:
 
 def _take_out(ids: list[UUID]) -> dict[UUID, Mapping[str, Any]]:
     """Delete holds, and return the columns of those that were there."""
-    with connection.cursor() as cursor:
-        cursor.execute(_TAKE_OUT, [ids])
-        names = [column.name for column in cursor.description or ()]
-        return {row[0]: dict(zip(names, row, strict=True)) for row in cursor.fetchall()}
+    rows = (dict(zip(_HELD, row, strict=True)) for row in execute(_TAKE_OUT, [ids]))
+    return {row["id"]: row for row in rows}
 
 
 _COLUMNS = [field.attname for field in UsageRecord._meta.concrete_fields]
-_INSERT = "INSERT INTO billing_hold SELECT * FROM json_populate_recordset(NULL::billing_hold, %s)"
-_TAKE_OUT = """
+_HELD = [field.attname for field in Hold._meta.concrete_fields]
+_INSERT = f"""
+    INSERT INTO billing_hold ({names(Hold)})
+    SELECT {names(Hold)} FROM json_populate_recordset(NULL::billing_hold, %s)
+"""  # noqa: S608  # names of columns
+_TAKE_OUT = f"""
     WITH locked AS (SELECT id FROM billing_hold WHERE id = ANY(%s) ORDER BY id FOR UPDATE)
     DELETE FROM billing_hold USING locked WHERE billing_hold.id = locked.id
-    RETURNING billing_hold.*
-"""
+    RETURNING {names(Hold, "billing_hold")}
+"""  # noqa: S608  # names of columns
 
 
 async def _place_batch(placements: Sequence[Placement]) -> Sequence[BudgetExceeded | None]:

@@ -9,12 +9,12 @@ from uuid import UUID
 
 import orjson
 import structlog
-from django.db import connection
 from django.utils import timezone
 
 from billing import pricing, rollups
-from billing.models import Attempt, UsageSource, UsageStatus
+from billing.models import Attempt, UsageRecord, UsageSource, UsageStatus
 from billing.usage import Usage
+from rini.statements import execute, names
 
 OF_ATTEMPT = tuple(field.attname for field in Attempt._meta.get_fields() if field.concrete)
 NO_USAGE = asdict(Usage())
@@ -66,8 +66,7 @@ def append(rows: Sequence[Mapping[str, Any]], priced_now: Collection[UUID] = ())
     if not rows:
         return
     parts = (rollups.entries(rows, priced_now), rows)
-    with connection.cursor() as cursor:
-        cursor.execute(_APPEND, [orjson.dumps(part).decode() for part in parts])
+    execute(_APPEND, [orjson.dumps(part).decode() for part in parts])
     for provider, model in {(r["provider"], r["model"]) for r in rows if r["cost_nano"] is None}:
         log.warning("unknown price: give it one in the admin", provider=provider, model=model)
 
@@ -79,6 +78,6 @@ def _fitting(text: str, length: int) -> str:
 
 _APPEND = f"""
     WITH summed AS ({rollups.ADD})
-    INSERT INTO billing_usagerecord
-    SELECT * FROM json_populate_recordset(NULL::billing_usagerecord, %s)
+    INSERT INTO billing_usagerecord ({names(UsageRecord)})
+    SELECT {names(UsageRecord)} FROM json_populate_recordset(NULL::billing_usagerecord, %s)
 """  # noqa: S608  # ours

@@ -8,7 +8,7 @@ from typing import Any
 from uuid import UUID
 
 import orjson
-from django.db import connection, transaction
+from django.db import transaction
 from django.utils import timezone
 
 from billing.models import UsageRecord
@@ -23,14 +23,13 @@ from conversations.models import (
 from conversations.serializers import terminal_data
 from conversations.wire import TERMINAL, JournalEvent, text_of
 from rini.notifications import notify
-from rini.statements import columns, selected
+from rini.statements import columns, execute, names, selected
 
 # A process that died may have shown readers events that it never stored. The number of the
 # terminal event lies beyond them, so that readers who come back with such a cursor still get it.
 INTERRUPTION_GAP = 100_000
 
-# Django would take several times as long to write these than PostgreSQL to do them.
-_LOCKED = "SELECT * FROM conversations_generation WHERE id = %s FOR UPDATE"
+_LOCKED = f"SELECT {names(Generation)} FROM conversations_generation WHERE id = %s FOR UPDATE"  # noqa: S608
 _STORE = """
     WITH written AS (
         UPDATE conversations_message AS message
@@ -115,8 +114,7 @@ def _store(generation: Generation, terminal: JournalEvent) -> None:
         events=[terminal.stored()],
     )
     rows = (generation.assistant_message, generation, segment)
-    with connection.cursor() as cursor:
-        cursor.execute(_STORE, [orjson.dumps(columns(row)).decode() for row in rows])
+    execute(_STORE, [orjson.dumps(columns(row)).decode() for row in rows])
 
 
 def _complete(message: Message, events: Sequence[JournalEvent], ending: Ending) -> None:

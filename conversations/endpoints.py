@@ -34,7 +34,7 @@ from rini.http import (
     unless_disconnected,
     validated,
 )
-from rini.parsing import parse_json, read_body
+from rini.parsing import parse_json
 
 
 class Answering(Endpoint):
@@ -52,17 +52,16 @@ class TextCompletion(Answering):
     )
     async def post(self, request: Request) -> Response:
         """Ask a model. In a session its history goes along and both messages are stored."""
-        sent = await read_body(request)
-        body, begun = await visit(request.headers, partial(_text_completion, sent))
-        events = wants_events(request, body)
-        if isinstance(begun, Turn):
-            return await answer_to(begun, events=events)
-        call = begun
-        if events:
-            return EventStream(stateless.frames(call))
-        answer = await unless_disconnected(request, stateless.answer(call))
-        nothing = {"session_id": None, "user_message": None, "assistant_message": None}
-        return json_response(answer | nothing)
+        body, begun = await visit(request, _text_completion)
+        match begun, wants_events(request, body):
+            case Turn() as turn, events:
+                return await answer_to(turn, events=events)
+            case call, True:
+                return EventStream(stateless.frames(call))
+            case call, _:
+                answer = await unless_disconnected(request, stateless.answer(call))
+                nothing = {"session_id": None, "user_message": None, "assistant_message": None}
+                return json_response(answer | nothing)
 
 
 class ChatCompletion(Endpoint):
@@ -76,8 +75,7 @@ class ChatCompletion(Endpoint):
     )
     async def post(self, request: Request) -> Response:
         """Ask a model with a conversation that the caller keeps."""
-        sent = await read_body(request)
-        body, call = await visit(request.headers, partial(_chat_completion, sent))
+        body, call = await visit(request, _chat_completion)
         if wants_events(request, body):
             return EventStream(stateless.frames(call))
         return json_response(await unless_disconnected(request, stateless.answer(call)))
@@ -94,9 +92,8 @@ class SessionGenerations(Endpoint):
     )
     async def post(self, request: Request) -> Response:
         """Begin an answer in the session. It is written on whether or not anybody listens."""
-        sent = await read_body(request)
         session_id = UUID(request.path_params["session_id"])
-        turn = await visit(request.headers, partial(_generation, sent, session_id))
+        turn = await visit(request, partial(_generation, session_id))
         generation.start(turn)
         return json_response(GenerationSerializer(turn.generation).data, status=201)
 
@@ -164,7 +161,7 @@ def _chat_completion(sent: bytes, caller: Caller) -> tuple[dict[str, Any], Call]
     return body, stateless.prepare(caller, body["messages"], body)
 
 
-def _generation(sent: bytes, session_id: UUID, caller: Caller) -> Turn:
+def _generation(session_id: UUID, sent: bytes, caller: Caller) -> Turn:
     body = validated(TextCompletionRequest, parse_json(sent))
     return open_turn(caller, session_id, body)
 

@@ -18,7 +18,7 @@ from uuid import UUID
 
 import orjson
 from django.conf import settings
-from django.db import connection, transaction
+from django.db import transaction
 
 from conversations.models import Generation, GenerationStatus, JournalSegment
 from conversations.serializers import terminal_data
@@ -26,7 +26,7 @@ from conversations.wire import TERMINAL, JournalEvent
 from rini.database import in_database_patiently
 from rini.loops import PerLoop
 from rini.notifications import listener, notify
-from rini.statements import selected
+from rini.statements import execute, names, selected
 
 LOOK_AGAIN_SECONDS = 2.0  # should a notification get lost
 Segment = tuple[UUID, list[JournalEvent]]
@@ -158,28 +158,27 @@ _STORE = """
     )
     SELECT id FROM running
 """
-_SEGMENTS = """
-    SELECT * FROM conversations_journalsegment
+_SEGMENTS = f"""
+    SELECT {names(JournalSegment)} FROM conversations_journalsegment
     WHERE generation_id = %s AND last_seq > %s ORDER BY first_seq
-"""
+"""  # noqa: S608  # names of columns
 
 
 @transaction.atomic(savepoint=False)
 def store(segments: list[Segment]) -> set[UUID]:
     """Append segments; returns the generations that are still running (the others are fenced)."""
     ids = [generation_id for generation_id, _ in segments]
-    with connection.cursor() as cursor:
-        cursor.execute(
-            _STORE,
-            [
-                ids,
-                [events[0].seq for _, events in segments],
-                [events[-1].seq for _, events in segments],
-                [_json(events) for _, events in segments],
-                ids,
-            ],
-        )
-        running = {row[0] for row in cursor.fetchall()}
+    stored = execute(
+        _STORE,
+        [
+            ids,
+            [events[0].seq for _, events in segments],
+            [events[-1].seq for _, events in segments],
+            [_json(events) for _, events in segments],
+            ids,
+        ],
+    )
+    running = {row[0] for row in stored}
     notify(f"journal:{generation_id}" for generation_id in running)
     return running
 

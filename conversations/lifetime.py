@@ -28,6 +28,8 @@ from conversations.models import (
 from providers import keys
 from rini.database import in_database
 
+DELETED_AT_ONCE = 1000
+
 
 def create(user: User, expires_after: timedelta, metadata: dict[str, Any]) -> Session:
     """A session that runs out. It takes no part in the user's memory."""
@@ -60,9 +62,11 @@ def delete_expired() -> int:
     """Delete the sessions that have run out, but for those in which an answer is being written."""
     writing = _writing().filter(session_id=OuterRef("id"))
     expired = Session.objects.exclude(unexpired()).filter(~Exists(writing))
-    ids = list(expired.values_list("id", flat=True))
-    _delete(ids)
-    return len(ids)
+    deleted = 0
+    while ids := list(expired.values_list("id", flat=True)[:DELETED_AT_ONCE]):
+        _delete(ids)
+        deleted += len(ids)
+    return deleted
 
 
 def _running(user: User, session_id: UUID) -> list[UUID]:

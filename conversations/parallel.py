@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from django.conf import settings
-from django.db import connection
 
 from accounts.models import User
 from conversations.models import Generation, GenerationStatus
 from rini import heartbeat
 from rini.errors import RateLimited
+from rini.statements import execute
 
 RETRY_AFTER_SECONDS = 5
 _LOCK = 7_246_032
@@ -28,11 +28,10 @@ def admit(user: User) -> None:
     most = settings.PARALLEL_GENERATIONS if own is None else own
     if not most:
         return
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_xact_lock(%s, hashtext(%s))", [_LOCK, str(user.pk)])
-        cursor.execute(_UNENDED, [user.pk])
-        if cursor.fetchone()[0] < most:
-            return  # however many of them are of dead processes
+    execute("SELECT pg_advisory_xact_lock(%s, hashtext(%s))", [_LOCK, str(user.pk)])
+    [(unended,)] = execute(_UNENDED, [user.pk])
+    if unended < most:
+        return  # however many of them are of dead processes
     running = Generation.objects.filter(
         user=user, status=GenerationStatus.RUNNING, process_id__in=heartbeat.living().values("id")
     )

@@ -8,13 +8,13 @@ from datetime import datetime
 from typing import Any
 
 from django.contrib.postgres.search import SearchQuery, SearchRank
-from django.db import connection
 from django.db.models import F, QuerySet
 
 from accounts.models import User
 from conversations.models import Message, SearchEntry, Session
 from rini import lexical
 from rini.errors import InvalidInput
+from rini.statements import execute
 
 # A title counts more than a message (PostgreSQL's weights A and D: ten to one).
 _TITLE = """
@@ -59,15 +59,13 @@ def index_messages(messages: Iterable[Message]) -> None:
     rows = [(message.pk, lexical.tsvector(message.content)) for message in messages]
     found = [(pk, terms) for pk, terms in rows if terms]
     if found:
-        with connection.cursor() as cursor:
-            cursor.execute(_MESSAGES, [list(column) for column in zip(*found, strict=True)])
+        execute(_MESSAGES, [list(column) for column in zip(*found, strict=True)])
 
 
 def index_title(session: Session) -> None:
     """Make a session findable by its title as it is now."""
     if terms := lexical.tsvector(session.alias):
-        with connection.cursor() as cursor:
-            cursor.execute(_TITLE, [session.user_id, session.id, terms])
+        execute(_TITLE, [session.user_id, session.id, terms])
     else:
         SearchEntry.objects.filter(session=session, message=None).delete()
 

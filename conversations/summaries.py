@@ -14,16 +14,16 @@ from django.utils import timezone
 
 from conversations.models import Summary
 from providers import tokens
-from rini.statements import selected
+from rini.statements import names, selected
 
 TRY_AGAIN_AFTER = timedelta(minutes=5)
 _MAX_CHARACTERS = 4000
 
 
-_LATEST = """
-    SELECT * FROM conversations_summary WHERE message_id = ANY(%s) AND content <> ''
-    ORDER BY message_id DESC LIMIT 1
-"""
+_LATEST = f"""
+    SELECT {names(Summary)} FROM conversations_summary
+    WHERE message_id = ANY(%s) AND content <> '' ORDER BY message_id DESC LIMIT 1
+"""  # noqa: S608  # names of columns
 
 
 def latest(path: Sequence[int]) -> Summary | None:

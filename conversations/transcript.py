@@ -10,7 +10,7 @@ from uuid import UUID
 
 import orjson
 from django.conf import settings
-from django.db import connection, transaction
+from django.db import transaction
 from django.db.models import QuerySet
 from django.utils import timezone
 
@@ -27,7 +27,7 @@ from rini import heartbeat
 from rini.errors import NotFound
 from rini.notifications import CHANNEL, notify
 from rini.request_id import request_id
-from rini.statements import WrittenOnce, columns
+from rini.statements import WrittenOnce, columns, execute, names
 
 PASSING_FOR = timedelta(hours=1)
 
@@ -197,21 +197,15 @@ def _store(
         provider=target.provider,
         model_used=target.model,
     )
-    new = [message for message in (question, answer) if message.pk is None]
-    for message, new_id in zip(new, tree.new_ids(len(new)), strict=True):
-        message.pk = new_id
-    answer.parent_message = question
     generation = Generation(
         session=session,
         user_id=session.user_id,
-        user_message=question,
-        assistant_message=answer,
         provider=target.provider,
         model=target.model,
         process_id=heartbeat.process_id(),
         request_id=request_id(),
     )
-    _insert(new, generation)
+    _insert(question, answer, generation)
     payer = Payer(
         user_id=caller.user.id,
         token_id=caller.token.id if caller.token else None,
@@ -222,39 +216,43 @@ def _store(
     return Turn(generation, target, request, payer)
 
 
-# Django would take several times as long to write these than PostgreSQL to do them.
-_INSERT = """
-    WITH said AS (
-        INSERT INTO conversations_message
-        SELECT * FROM json_populate_recordset(NULL::conversations_message, %s)
+_MESSAGES = {"user_message_id": "question.id", "assistant_message_id": "answer.id"}
+_SAID = names(Message).removeprefix("id, ")
+_BEGUN = names(Generation)
+_INSERT = f"""
+    WITH asked AS (
+        INSERT INTO conversations_message ({_SAID})
+        SELECT {_SAID} FROM json_populate_record(NULL::conversations_message, %s) WHERE id IS NULL
+        RETURNING id
+    ), question AS (
+        SELECT coalesce((SELECT id FROM asked), %s::bigint) AS id
+    ), answer AS (
+        INSERT INTO conversations_message ({_SAID})
+        SELECT {_SAID.replace("parent_message_id", "question.id")}
+        FROM json_populate_record(NULL::conversations_message, %s) AS new, question
+        RETURNING id
     ), begun AS (
-        INSERT INTO conversations_generation
-        SELECT * FROM json_populate_record(NULL::conversations_generation, %s)
+        INSERT INTO conversations_generation ({_BEGUN})
+        SELECT {", ".join(_MESSAGES.get(name, f"new.{name}") for name in _BEGUN.split(", "))}
+        FROM json_populate_record(NULL::conversations_generation, %s) AS new, question, answer
     ), opened AS (
-        UPDATE conversations_session
-        SET active_message_id = %s, last_accessed = now(), updated_at = now() WHERE id = %s
+        UPDATE conversations_session AS session
+        SET active_message_id = answer.id, last_accessed = now(), updated_at = now()
+        FROM answer WHERE session.id = %s
     )
-    SELECT pg_notify(%s, %s)
-"""
+    SELECT question.id, answer.id, pg_notify(%s, %s) FROM question, answer
+"""  # noqa: S608  # names of columns
 
 
-def _insert(messages: Sequence[Message], generation: Generation) -> None:
-    """Store the messages of a turn that are new, and its answer as the open one of its session;
-    wake the session's windows."""
-    said = [columns(message) for message in messages]
-    answer_id, session_id = generation.assistant_message_id, generation.session_id
-    with connection.cursor() as cursor:
-        cursor.execute(
-            _INSERT,
-            [
-                orjson.dumps(said).decode(),
-                orjson.dumps(columns(generation)).decode(),
-                answer_id,
-                session_id,
-                CHANNEL,
-                f"session:{session_id}",
-            ],
-        )
+def _insert(question: Message, answer: Message, generation: Generation) -> None:
+    """Store a turn, its question only if it is new; the answer is the open one of its session
+    then, whose windows are woken."""
+    session_id = generation.session_id
+    rows = [orjson.dumps(columns(row)).decode() for row in (question, answer, generation)]
+    parameters = [rows[0], question.pk, *rows[1:], session_id, CHANNEL, f"session:{session_id}"]
+    [(question.pk, answer.pk, _)] = execute(_INSERT, parameters)
+    answer.parent_message = question
+    generation.user_message, generation.assistant_message = question, answer
 
 
 def activate(session: Session, message: Message) -> None:

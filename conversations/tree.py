@@ -16,7 +16,7 @@ from django.db import connection
 from django.db.models import Q, QuerySet
 
 from conversations.models import Message
-from rini.statements import selected
+from rini.statements import execute, names, selected
 
 EVERYTHING = 2**31 - 1
 
@@ -32,7 +32,7 @@ _IDS = """
     )
     SELECT id FROM path WHERE distance >= %s ORDER BY distance DESC
 """
-_MESSAGES = "SELECT * FROM conversations_message WHERE id = ANY(%s)"
+_MESSAGES = f"SELECT {names(Message)} FROM conversations_message WHERE id = ANY(%s)"  # noqa: S608
 _TURNS = """
     WITH RECURSIVE path AS (
         SELECT id, parent_message_id, role, content, token_count, file_reference, 0 AS distance
@@ -65,18 +65,14 @@ def path_ids(
     if message_id is None:
         return []
     highest = min(above + most, EVERYTHING) - 1
-    with connection.cursor() as cursor:
-        cursor.execute(_IDS, [message_id, session_id, highest, above])
-        return [row[0] for row in cursor.fetchall()]
+    return [row[0] for row in execute(_IDS, [message_id, session_id, highest, above])]
 
 
 def path_turns(session_id: UUID, message_id: int | None) -> list[PathTurn]:
     """The path down to a message, root first. Empty for a message that is not in the session."""
     if message_id is None:
         return []
-    with connection.cursor() as cursor:
-        cursor.execute(_TURNS, [message_id, session_id])
-        return [PathTurn(*row) for row in cursor.fetchall()]
+    return [PathTurn(*row) for row in execute(_TURNS, [message_id, session_id])]
 
 
 def messages_of(ids: Sequence[int]) -> list[Message]:
@@ -89,7 +85,8 @@ def new_ids(count: int) -> list[int]:
     """Ids for messages that are about to be stored, ascending."""
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT nextval('conversations_message_id_seq') FROM generate_series(1, %s)",
+            "SELECT nextval(pg_get_serial_sequence('conversations_message', 'id'))"
+            " FROM generate_series(1, %s)",
             [count],
         )
         return [row[0] for row in cursor.fetchall()]

@@ -24,15 +24,14 @@ from providers.errors import ProviderKeyMissing
 from providers.models import ApiKey, Provider
 from rini import sealed
 from rini.secret import Secret
-from rini.statements import selected
+from rini.statements import names, selected
 
 USE_IS_NOTED_EVERY = timedelta(minutes=1)
-# Every call of a model asks this; Django would take longer to write it than PostgreSQL to answer.
-_KEY = """
-    SELECT * FROM providers_apikey
+_KEY = f"""
+    SELECT {names(ApiKey)} FROM providers_apikey
     WHERE user_id = %s AND provider_id = %s AND (session_id IS NULL OR session_id = %s)
     ORDER BY session_id DESC NULLS LAST, created_at DESC, id DESC LIMIT 1
-"""
+"""  # noqa: S608  # names of columns
 
 
 def store(

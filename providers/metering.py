@@ -63,13 +63,17 @@ class Metered(ABC):
                 max_output_tokens=self._max_output(),
             )
         except asyncio.CancelledError:
-            await uninterrupted(holds.release(self.id))
+            await uninterrupted(self._take_back())
             raise
         except RiniError:
             await self._count_tokens(0)
             raise
         self._began = self._asked_at = time.monotonic()
         self.is_placed.set()
+
+    async def _take_back(self) -> None:
+        await holds.release(self.id)
+        await self._count_tokens(0)
 
     def _answered(self) -> None:
         """The vendor has answered; what Rini does from now on is its own time."""

@@ -19,6 +19,7 @@ import orjson
 import structlog
 from django.conf import settings
 from django.urls import URLPattern, re_path
+from django.utils.translation import get_language
 from rest_framework.exceptions import ValidationError
 from rest_framework.serializers import Serializer
 from starlette.requests import ClientDisconnect, Request
@@ -144,14 +145,15 @@ def validated(serializer_class: type[Serializer[Any]], body: Any) -> dict[str, A
     if not isinstance(body, dict):
         raise InvalidInput("The body is to be a JSON object.")
     try:
-        return dict(_reader(serializer_class).run_validation(body))
+        return dict(_reader(serializer_class, get_language()).run_validation(body))
     except ValidationError as error:
         raise InvalidInput(errors=field_errors(error.detail)) from None
 
 
 @cache
-def _reader(serializer_class: type[Serializer[Any]]) -> Serializer[Any]:
-    """One for all requests: making a serializer's fields takes longer than what they do."""
+def _reader(serializer_class: type[Serializer[Any]], language: str | None) -> Serializer[Any]:
+    """One for all requests of a language, in which its messages stay: making a serializer's fields
+    takes longer than what they do."""
     return serializer_class()
 
 

@@ -13,10 +13,10 @@ from contextlib import contextmanager
 
 import psycopg
 import structlog
-from django.db import connection
 
 from rini.database import connection_parameters
 from rini.loops import PerLoop
+from rini.statements import execute
 
 RECONNECT_SECONDS = 1.0
 PROBE_SECONDS = 15.0
@@ -27,9 +27,8 @@ log = structlog.get_logger(__name__)
 
 def notify(topics: Iterable[str]) -> None:
     """Wake everybody who waits for one of `topics` once the current transaction is committed."""
-    with connection.cursor() as cursor:
-        for payload in _payloads(topics):
-            cursor.execute("SELECT pg_notify(%s, %s)", [CHANNEL, payload])
+    for payload in _payloads(topics):
+        execute("SELECT pg_notify(%s, %s)", [CHANNEL, payload])
 
 
 def _payloads(topics: Iterable[str]) -> Iterator[str]:

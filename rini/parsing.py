@@ -13,6 +13,7 @@ from starlette.requests import Request
 
 from rini.errors import InvalidInput, TooLarge
 
+SMALL = 64 * 1024
 # The escape for NUL, but not a backslash (escaped) in front of a text that reads u0000.
 _NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
 
@@ -42,6 +43,12 @@ async def read_body(request: Request) -> bytes:
         body += piece
         check_size(len(body))
     return bytes(body)
+
+
+def has_small_body(request: Request) -> bool:
+    """Whether the request announces a body that costs nothing to hold."""
+    length = request.headers.get("content-length", "")
+    return length.isdigit() and int(length) <= SMALL
 
 
 def check_size(size: int) -> None:

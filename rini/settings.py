@@ -126,9 +126,7 @@ DATABASES["default"]["OPTIONS"] = {
     **DATABASES["default"].get("OPTIONS", {}),
     "application_name": "rini",
     "connect_timeout": 5,
-    # Statements are planned once a connection and not at every call.
-    "server_side_binding": True,
-    "prepare_threshold": 3,
+    "prepare_threshold": 0,  # those of rini.statements; Django's own are never prepared
     # min_size 0: a process that only starts up or forks opens no connection for it.
     # reconnect_timeout: after a failed attempt everybody waits for the next, and the pauses double.
     "pool": {

@@ -11,6 +11,7 @@ import asyncio
 import gc
 import logging
 import os
+import threading
 from collections.abc import AsyncGenerator, Awaitable, Mapping, Sequence
 from typing import Any
 
@@ -46,6 +47,7 @@ _FREE_CHECKS = {
 }
 _Arrived = asyncio.Queue[Chunk | ProviderError | None]
 _module: Any = None
+_loading = threading.Lock()
 
 
 class LiteLLMWire:
@@ -140,8 +142,8 @@ async def _read(
     """Put the chunks of a stream into `arrived`, and its failure if it fails."""
     reading = Reading(target)
     end: ProviderError | None = None
-    litellm = await _litellm()
     try:
+        litellm = await _litellm()
         # litellm's own timeout does not reach into a stream of Gemini's.
         async with asyncio.timeout(call["timeout"]) as silence:
             stream = await litellm.acompletion(
@@ -176,13 +178,17 @@ async def _answer(asking: Awaitable[Any], target: Target) -> dict[str, Any]:
 
 
 async def _litellm() -> Any:
-    global _module  # noqa: PLW0603  a module is loaded once in a process
-    if _module is None:
-        _module = await asyncio.to_thread(_load)
-    return _module
+    return _module or await asyncio.to_thread(_load)
 
 
 def _load() -> Any:
+    global _module  # noqa: PLW0603  a module is loaded once in a process
+    with _loading:
+        _module = _module or _loaded()
+    return _module
+
+
+def _loaded() -> Any:
     os.environ["LITELLM_LOCAL_MODEL_COST_MAP"] = "True"  # no download at import
     os.environ["LITELLM_LOCAL_ANTHROPIC_BETA_HEADERS"] = "True"  # nor with a call
     os.environ["LITELLM_MODE"] = "PRODUCTION"  # no .env of the working folder
@@ -193,7 +199,8 @@ def _load() -> Any:
     # It sets context variables, for logs that are off. A finalizer runs wherever garbage happens to
     # be collected, and in the middle of another `ContextVar.set` that kills the process: CPython
     # before 3.12 frees what it is reading (https://github.com/python/cpython/issues/148891).
-    del CustomStreamWrapper.__del__
+    if "__del__" in vars(CustomStreamWrapper):
+        del CustomStreamWrapper.__del__
 
     litellm.suppress_debug_info = True
     litellm.telemetry = False

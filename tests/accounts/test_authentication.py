@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import base64
 import json
+import time
 from datetime import timedelta
 from typing import Any
 from uuid import uuid4
@@ -113,6 +114,17 @@ def test_what_is_no_token_is_refused_with_help(
 def test_an_expired_access_token_says_what_to_do(client: httpx.Client, alice: Client) -> None:
     expired = signed(alice.user_id, exp=timezone.now() - timedelta(seconds=1))
     answer = ask(client, f"Bearer {expired}")
+    assert answer.status_code == 401
+    assert "/auth/refresh" in answer.json()["detail"]
+
+
+def test_an_access_token_that_has_been_used_expires_all_the_same(
+    client: httpx.Client, alice: Client
+) -> None:
+    token = signed(alice.user_id, exp=timezone.now() + timedelta(seconds=2))
+    assert ask(client, f"Bearer {token}").status_code == 200
+    time.sleep(2)
+    answer = ask(client, f"Bearer {token}")
     assert answer.status_code == 401
     assert "/auth/refresh" in answer.json()["detail"]
 

@@ -119,3 +119,12 @@ async def test_who_gives_up_does_so_when_its_work_is_done() -> None:
     work.go.set()
     await asyncio.wait({task})
     assert task.cancelled()
+
+
+@pytest.mark.timeout(20)
+def test_the_end_of_the_event_loop_lets_those_go_who_wait() -> None:
+    async def leave() -> None:
+        work = Work()  # it is never let go
+        await under_way(work, Batcher(work), 1, 2)
+
+    asyncio.run(leave())

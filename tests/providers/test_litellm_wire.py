@@ -454,3 +454,31 @@ async def test_embeddings_come_in_order_and_without_a_made_up_usage(
 def test_importing_the_wire_does_not_import_litellm() -> None:
     check = "import sys, providers.wires.litellm; sys.exit('litellm' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", check], check=False).returncode == 0
+
+
+FIRST_CALLS = """
+import asyncio, sys
+from providers.types import ChatRequest, Target
+from providers.wires.litellm import LiteLLMWire
+from rini.secret import Secret
+
+async def main():
+    wire = LiteLLMWire()
+    target = Target(
+        "anthropic", "litellm", "claude-sonnet-4-5", sys.argv[1], Secret("sk-x"), "anthropic"
+    )
+    request = ChatRequest([{"role": "user", "content": "안녕"}])
+    answers = await asyncio.gather(*(wire.complete(target, request) for _ in range(3)))
+    print(sum(bool(answer["choices"]) for answer in answers))
+    await wire.close()
+
+asyncio.run(main())
+"""
+
+
+def test_calls_that_come_while_litellm_is_being_loaded_wait_for_it(stage: Stage) -> None:
+    done = subprocess.run(  # noqa: PLW1510
+        [sys.executable, "-c", FIRST_CALLS, stage.anthropic_url], capture_output=True, text=True
+    )
+    assert done.stdout == "3\n", done.stderr
+    assert len(stage.calls) == 3

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 import httpx
 import pytest
+from django.utils import translation
+from rest_framework import serializers
 
+from rini.errors import InvalidInput
+from rini.http import validated
 from tests.conftest import User
 
 HOT, DJANGO = "/llm/text-completion/", "/sessions/"
@@ -51,3 +56,17 @@ def test_a_broken_body_says_where_it_is_broken(alice: User, address: str) -> Non
 def test_a_path_with_an_id_that_is_none_is_not_there(alice: User) -> None:
     for address in ("/generations/x/stop", "/sessions/1/generations/", "/sessions/1/messages/"):
         assert alice.post(address).status_code == 404
+
+
+class Short(serializers.Serializer[Any]):
+    text = serializers.CharField(max_length=2)
+
+
+def test_every_language_gets_its_own_messages() -> None:
+    said = []
+    for language in ("ko", "en", "ja", "ko"):
+        with translation.override(language), pytest.raises(InvalidInput) as refused:
+            validated(Short, {"text": "너무 길다"})
+        said.append(str(refused.value.errors))
+    assert said[0] == said[3]
+    assert len(set(said)) == 3

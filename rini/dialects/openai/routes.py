@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from functools import partial
 from typing import Any
 
 from starlette.requests import Request
@@ -23,7 +22,7 @@ from rini.dialects.openai import failures, schema, streams, translate
 from rini.errors import NotFound, RiniError
 from rini.http import Endpoint, json_response, route, unless_disconnected
 from rini.money import dollars
-from rini.parsing import parse_json, read_body
+from rini.parsing import parse_json
 
 
 class OpenAIEndpoint(Endpoint):
@@ -44,8 +43,7 @@ class ChatCompletions(OpenAIEndpoint):
     async def post(self, request: Request) -> Response:
         """An answer of any model, in OpenAI's format; nothing is stored but what it cost."""
         overhead = _overhead()
-        body = await read_body(request)
-        asked, call = await visit(request.headers, partial(_chat, body))
+        asked, call = await visit(request, _chat)
         if asked.stream:
             frames = streams.frames(call, include_usage=asked.include_usage)
             return await streams.opened(request, frames, lambda: overhead(call))
@@ -60,8 +58,7 @@ class Embeddings(OpenAIEndpoint):
     async def post(self, request: Request) -> Response:
         """The vectors of texts or token ids, in their order."""
         overhead = _overhead()
-        body = await read_body(request)
-        asked, call = await visit(request.headers, partial(_embeddings, body))
+        asked, call = await visit(request, _embeddings)
         answer = await unless_disconnected(request, call.answer())
         count = call.record.input_tokens if call.record else None
         answer = translate.embeddings_answer(answer, as_base64=asked.as_base64, input_tokens=count)

@@ -20,7 +20,7 @@ Result = TypeVar("Result")
 LARGEST = 256
 GATHERING = 0.02
 """Seconds that a batch gathers at most while the event loop is busy with others."""
-IDLE = 0.0001
+IDLE = 0.00005
 """A turn of the event loop that took less, in seconds, had nothing else to do."""
 
 

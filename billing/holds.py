@@ -37,7 +37,7 @@ from rini.request_id import request_id
 from rini.statements import execute, names
 
 Placement = dict[str, Any]
-"""The columns of a hold, but for its process and its amount."""
+"""The columns of a hold; its process and its amount come when it is placed."""
 Ending = tuple[UUID, Outcome | None]
 """A hold, and how its call ended; None: its vendor was not called."""
 
@@ -126,12 +126,11 @@ def abandoned() -> QuerySet[Hold]:
 def place_all(placements: Sequence[Placement]) -> list[BudgetExceeded | None]:
     """Place holds, one after the other as they stand; the refusals of those that are refused."""
     process_id = heartbeat.process_id()  # it may have to wait for a connection: before we have one
-    return _place([{**p, "process_id": process_id} for p in placements])
+    return _place([{**p, "process_id": process_id, "amount_nano": _amount(p)} for p in placements])
 
 
 @transaction.atomic
-def _place(placements: Sequence[Placement]) -> list[BudgetExceeded | None]:
-    rows = [{**p, "amount_nano": _amount(p)} for p in placements]
+def _place(rows: Sequence[Placement]) -> list[BudgetExceeded | None]:
     counters.share()
     counted = Counters(rows, opening=True)
     refusals = [budgets.take(counted.of(row), row["amount_nano"]) for row in rows]

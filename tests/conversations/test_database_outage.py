@@ -56,3 +56,38 @@ def test_connections_that_broke_while_idle_are_not_used(alice: User) -> None:
     assert {answer.result().status_code for answer in answers} == {200}
     cut_all_connections()
     assert [alice.get("/sessions/").status_code for _ in range(12)] == [200] * 12
+
+
+HOT = [
+    *("accounts_user", "providers_apikey", "billing_budget", "billing_hold", "billing_usagerecord"),
+    *("conversations_session", "conversations_message", "conversations_generation"),
+    "conversations_journalsegment",
+]
+
+
+def test_a_process_from_before_a_migration_serves_on(
+    alice: User, session: str, stage: Stage
+) -> None:
+    def ask() -> None:
+        body = {"text": "질문", "provider": "local", "model": "played", "session_id": session}
+        answer = alice.post("/llm/text-completion/", json=body)
+        assert answer.status_code == 200, answer.text
+        assert answer.json()["assistant_message"]["status"] == "complete"
+
+    for _ in range(3):
+        ask()
+    change_tables("ADD COLUMN of_a_later_version integer NOT NULL DEFAULT 7")
+    try:
+        for _ in range(3):
+            ask()
+    finally:
+        change_tables("DROP COLUMN of_a_later_version")
+    ask()
+    rows = UsageRecord.objects.values_list("status", "usage_source")
+    assert list(rows) == [("completed", "vendor")] * 7
+
+
+def change_tables(change: str) -> None:
+    with connection.cursor() as cursor:
+        for table in HOT:
+            cursor.execute(f"ALTER TABLE {table} {change}")

@@ -13,7 +13,7 @@ import pytest
 from tests.rini_server import ROOT
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def worker(server_environment: dict[str, str]) -> Iterator[None]:
     command = "-m celery --quiet -A rini worker --pool solo --without-gossip --without-mingle"
     process = subprocess.Popen(  # our own program

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import socket
 from typing import Any
 
 import httpx
@@ -13,6 +14,7 @@ from rest_framework import serializers
 from rini.errors import InvalidInput
 from rini.http import validated
 from tests.conftest import User
+from tests.rini_server import RiniServer
 
 HOT, DJANGO = "/llm/text-completion/", "/sessions/"
 both_sides = pytest.mark.parametrize("address", [HOT, DJANGO])
@@ -70,3 +72,14 @@ def test_every_language_gets_its_own_messages() -> None:
         said.append(str(refused.value.errors))
     assert said[0] == said[3]
     assert len(set(said)) == 3
+
+
+@pytest.mark.parametrize("address", [HOT, "/v1/chat/completions"])
+def test_a_large_body_is_not_read_before_its_sender_is_known(
+    server: RiniServer, address: str
+) -> None:
+    with socket.create_connection(("127.0.0.1", server.port), timeout=10) as caller:
+        caller.sendall(
+            f"POST {address} HTTP/1.1\r\nHost: rini\r\nContent-Length: 10000000\r\n\r\n".encode()
+        )
+        assert caller.recv(1000).startswith(b"HTTP/1.1 401")

@@ -9,7 +9,7 @@ from django.core.management import execute_from_command_line
 if __name__ == "__main__":
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "rini.settings")
     if sys.argv[1:] == ["up"]:
-        from rini import up
+        from rini.running import up
 
         up.main()
     else:

@@ -13,6 +13,6 @@ class AccountsConfig(AppConfig):
 
 def _forget_answers(instance: Any, **_: Any) -> None:
     """The answers that are kept for retries go with their user; they have no foreign key."""
-    from rini import idempotency
+    from rini.web import idempotency
 
     idempotency.forget_owner(instance.pk)

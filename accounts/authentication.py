@@ -20,10 +20,10 @@ from rest_framework_simplejwt.tokens import AccessToken
 
 from accounts import rates, tokens
 from accounts.models import ApiToken, User
-from rini.database import in_database
 from rini.errors import NotAuthenticated
-from rini.parsing import has_small_body, read_body
-from rini.statements import WrittenOnce, names, selected
+from rini.storage.database import in_database
+from rini.storage.statements import WrittenOnce, names, selected
+from rini.web.parsing import has_small_body, read_body
 
 R = TypeVar("R")
 USE_IS_NOTED_EVERY = timedelta(minutes=1)

@@ -9,8 +9,8 @@ from django.contrib.auth.hashers import make_password
 
 from accounts.authentication import Caller, admitted, authenticate
 from accounts.models import User
-from rini.database import in_database
 from rini.errors import NotAuthenticated
+from rini.storage.database import in_database
 
 USERNAME = "(guest)"
 """No one can register it: names have no brackets. Nor log in with it: it has no password."""

@@ -18,7 +18,7 @@ from django.db.models.lookups import Exact
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from rini.database import OwnedQuerySet
+from rini.storage.database import OwnedQuerySet
 
 USUAL = _("Empty: as for everybody. 0: no limit.")
 

@@ -19,7 +19,7 @@ from django.utils import timezone
 from accounts.models import RefreshToken, User
 from accounts.tokens import digest_of
 from rini.errors import NotAuthenticated
-from rini.secret import Secret
+from rini.secrets.secret import Secret
 
 REFUSED = "This refresh token is unknown, expired or revoked: log in again at /auth/token."
 

@@ -16,7 +16,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from accounts.models import ApiToken, User
-from rini.secret import Secret
+from rini.secrets.secret import Secret
 
 PREFIX = "rini-"
 VISIBLE_CHARACTERS = len(PREFIX) + 6

@@ -21,9 +21,9 @@ from accounts import credentials, limits, refresh, serializers, throttles, token
 from accounts.authentication import caller_in
 from accounts.models import ApiToken, User
 from accounts.permissions import NotByLimitedToken
-from rini.api_schema import problems
 from rini.errors import InvalidInput, NotFound
-from rini.secret import Secret
+from rini.secrets.secret import Secret
+from rini.web.api_schema import problems
 
 
 class OpenView(APIView):

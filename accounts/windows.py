@@ -16,7 +16,7 @@ from django.conf import settings
 from redis import asyncio as redis_asyncio
 
 from rini.errors import Unavailable
-from rini.loops import PerLoop
+from rini.storage.loops import PerLoop
 
 SECONDS = 60
 _COUNT = """

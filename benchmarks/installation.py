@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from rini import datadir, embedded
-from rini.supervision import Supervisor
+from rini.running import datadir, embedded
+from rini.running.supervision import Supervisor
 
 
 @contextmanager

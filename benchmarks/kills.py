@@ -29,7 +29,7 @@ import psycopg
 
 from benchmarks.kills_load import Clients, Vendors
 from benchmarks.kills_rini import Rini, running
-from rini.supervision import StartError, signals_interrupt
+from rini.running.supervision import StartError, signals_interrupt
 from tests.vendors.stage import Stage
 
 SETTLED_WITHIN = 60.0

@@ -15,14 +15,14 @@ from pathlib import Path
 
 import httpx
 
-from rini import datadir, embedded
-from rini.supervision import Program, Supervisor
+from rini.running import datadir, embedded
+from rini.running.supervision import Program, Supervisor
 from tests.vendors.stage import Stage
 
 ROOT = Path(__file__).parent.parent
 UP = """
 import runpy, sys
-from rini import supervision
+from rini.running import supervision
 supervision.STEADY_AFTER = {steady}
 sys.argv = ["manage.py", "up"]
 runpy.run_path("manage.py", run_name="__main__")

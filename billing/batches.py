@@ -13,7 +13,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Generic, TypeVar
 
 from rini.errors import Unavailable
-from rini.loops import uninterrupted
+from rini.storage.loops import uninterrupted
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")

@@ -16,7 +16,7 @@ from uuid import UUID
 from billing import periods
 from billing.models import Budget
 from billing.periods import Window
-from rini.statements import execute, names, selected
+from rini.storage.statements import execute, names, selected
 
 Row = Mapping[str, Any]
 """A hold's or a ledger row's columns; read are `id`, `created_at` and the ids of its subjects."""

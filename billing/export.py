@@ -11,8 +11,8 @@ from billing import pages
 from billing.filters import Filters
 from billing.models import UsageRecord
 from billing.usage import Usage
-from rini.database import in_database
 from rini.money import dollars
+from rini.storage.database import in_database
 
 ROWS_AT_ONCE = 2000
 COLUMNS = (

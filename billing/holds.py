@@ -29,12 +29,12 @@ from billing.batches import Batcher
 from billing.counters import Counters
 from billing.ledger import Outcome
 from billing.models import Hold, UsageRecord
-from rini import heartbeat
-from rini.database import in_database, in_database_patiently
 from rini.errors import BudgetExceeded, Unavailable
-from rini.loops import PerLoop
-from rini.request_id import request_id
-from rini.statements import execute, names
+from rini.storage import heartbeat
+from rini.storage.database import in_database, in_database_patiently
+from rini.storage.loops import PerLoop
+from rini.storage.statements import execute, names
+from rini.web.request_id import request_id
 
 Placement = dict[str, Any]
 """The columns of a hold; its process and its amount come when it is placed."""

@@ -14,7 +14,7 @@ from django.utils import timezone
 from billing import pricing, rollups
 from billing.models import Attempt, UsageRecord, UsageSource, UsageStatus
 from billing.usage import Usage
-from rini.statements import execute, names
+from rini.storage.statements import execute, names
 
 OF_ATTEMPT = tuple(field.attname for field in Attempt._meta.get_fields() if field.concrete)
 NO_USAGE = asdict(Usage())

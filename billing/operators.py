@@ -17,8 +17,8 @@ from rest_framework.viewsets import GenericViewSet
 from accounts.authentication import caller_in
 from billing import budgets, serializers
 from billing.models import Budget
-from rini.api_schema import problems
 from rini.errors import Conflict, Forbidden
+from rini.web.api_schema import problems
 
 
 class ByOperator(BasePermission):

@@ -17,9 +17,9 @@ from accounts.authentication import Caller, caller_in
 from billing import budgets, corrections, export, filters, pages, pricing, reports, serializers
 from billing.models import Budget, Price, Rollup, Scope, UsageRecord
 from billing.reports import GroupBy
-from rini.api_schema import problems
 from rini.errors import InvalidInput, NotFound
 from rini.money import NANO, dollars
+from rini.web.api_schema import problems
 
 PAGE_SIZE, LARGEST_PAGE = 100, 1000
 GROUPS = get_args(GroupBy)

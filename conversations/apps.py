@@ -13,13 +13,13 @@ class ConversationsConfig(AppConfig):
 
 
 def _take_generations_away(instance: Any, **_: Any) -> None:
-    from conversations import stopping
+    from conversations.answering import stopping
     from conversations.models import Generation
 
     stopping.take_away(Generation.objects.filter(user=instance))
 
 
 def _forget_file(instance: Any, **_: Any) -> None:
-    from conversations import attachments
+    from conversations.files import attachments
 
     attachments.forget(instance)

@@ -8,12 +8,12 @@ from uuid import UUID
 from accounts.authentication import Caller
 from accounts.models import ApiToken, User
 from billing.holds import Payer
-from conversations import wire
 from providers.catalogue import Route
 from providers.events import events_of
 from providers.gateway import Call
 from providers.types import ChatRequest, TextDelta
 from providers.wires import registry
+from rini.text import storable
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,9 +34,7 @@ async def ask(question: Question) -> str:
     ]
     call = Call(question.route.target, ChatRequest(messages), question.payer)
     events = events_of(await call.completion())
-    return wire.storable(
-        "".join(event.text for event in events if isinstance(event, TextDelta))
-    ).strip()
+    return storable("".join(event.text for event in events if isinstance(event, TextDelta))).strip()
 
 
 async def ask_and_close(question: Question) -> str:

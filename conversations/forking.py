@@ -8,7 +8,8 @@ from django.db import connection, transaction
 from django.utils import timezone
 
 from accounts.models import User
-from conversations import search, transcript, tree
+from conversations import search, tree
+from conversations.answering import transcript
 from conversations.models import Message, MessageStatus, Session
 from rini.errors import Conflict, NotFound
 

@@ -16,7 +16,7 @@ from django.db.models import Exists, OuterRef
 from django.utils import timezone
 
 from accounts.models import User
-from conversations import stopping, transcript
+from conversations.answering import stopping, transcript
 from conversations.models import (
     Generation,
     GenerationQuerySet,
@@ -26,7 +26,7 @@ from conversations.models import (
     unexpired,
 )
 from providers import keys
-from rini.database import in_database
+from rini.storage.database import in_database
 
 DELETED_AT_ONCE = 1000
 

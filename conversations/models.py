@@ -14,7 +14,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import User
-from rini.database import OwnedQuerySet
+from rini.storage.database import OwnedQuerySet
 
 
 def unexpired(prefix: str = "") -> models.Q:

@@ -13,7 +13,7 @@ from conversations.models import MemoryMode, Session, SessionNumber
 from providers import keys, naming, own_server
 from providers.models import Model, ModelKind
 from rini.errors import InvalidInput, NotFound
-from rini.secret import Secret
+from rini.secrets.secret import Secret
 
 LARGEST = 2**63 - 1
 

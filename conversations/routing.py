@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from conversations.consumers import NoConsumer, SessionConsumer
-from conversations.endpoints import (
+from conversations.api.consumers import NoConsumer, SessionConsumer
+from conversations.api.endpoints import (
     ChatCompletion,
     GenerationEvents,
     GenerationStop,
     SessionGenerations,
     TextCompletion,
 )
-from conversations.image_endpoints import ImageCompletion, MessageFile
-from conversations.revision_endpoints import MessageEdit, MessageRegenerate, SessionTitle
-from rini.http import MESSAGE_PATTERN, UUID_PATTERN, route
+from conversations.api.image_endpoints import ImageCompletion, MessageFile
+from conversations.api.revision_endpoints import MessageEdit, MessageRegenerate, SessionTitle
+from rini.web.http import MESSAGE_PATTERN, UUID_PATTERN, route
 
 _MESSAGE = rf"^messages/(?P<message_id>{MESSAGE_PATTERN})"
 

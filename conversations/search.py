@@ -14,7 +14,7 @@ from accounts.models import User
 from conversations.models import Message, SearchEntry, Session
 from rini import lexical
 from rini.errors import InvalidInput
-from rini.statements import execute
+from rini.storage.statements import execute
 
 # A title counts more than a message (PostgreSQL's weights A and D: ten to one).
 _TITLE = """

@@ -14,24 +14,18 @@ from django.utils import timezone
 
 from billing import holds
 from billing.models import Hold, UsageRecord
-from conversations import (
-    asking,
-    attachments,
-    endings,
-    journal,
-    lifetime,
-    summaries,
-    summarising,
-    titles,
-)
+from conversations import asking, lifetime
+from conversations.answering import endings, journal
+from conversations.answering.endings import Ending
+from conversations.answering.events import text_of
 from conversations.asking import Question
-from conversations.endings import Ending
+from conversations.digests import summaries, summarising, titles
+from conversations.files import attachments
 from conversations.models import Generation, GenerationStatus, JournalSegment, Session
-from conversations.wire import text_of
 from providers import tokens
 from providers.tasks import interrupted
-from rini import heartbeat
 from rini.errors import RiniError
+from rini.storage import heartbeat
 
 log = structlog.get_logger(__name__)
 

@@ -16,7 +16,7 @@ from django.db import connection
 from django.db.models import Q, QuerySet
 
 from conversations.models import Message
-from rini.statements import execute, names, selected
+from rini.storage.statements import execute, names, selected
 
 EVERYTHING = 2**31 - 1
 

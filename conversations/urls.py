@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from django.urls import re_path
 
-from conversations.message_views import MessageViewSet
-from conversations.search_views import SearchView
-from conversations.session_views import (
+from conversations.api.message_views import MessageViewSet
+from conversations.api.search_views import SearchView
+from conversations.api.session_views import (
     SessionExport,
     SessionFork,
     SessionImport,
     SessionStatistics,
     SessionTree,
 )
-from conversations.views import GenerationViewSet, SessionViewSet
-from rini.http import MESSAGE_PATTERN, UUID_PATTERN
+from conversations.api.views import GenerationViewSet, SessionViewSet
+from rini.web.http import MESSAGE_PATTERN, UUID_PATTERN
 
 _SESSION = rf"^sessions/(?P<session_id>{UUID_PATTERN})"
 _MESSAGE = rf"^messages/(?P<pk>{MESSAGE_PATTERN})"

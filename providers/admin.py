@@ -12,9 +12,9 @@ from django.utils.translation import gettext_lazy as _
 
 from providers import keys
 from providers.models import ApiKey, Model, Provider
-from rini import sealed
-from rini.crypto import SealBroken
-from rini.secret import Secret
+from rini.secrets import sealed
+from rini.secrets.crypto import SealBroken
+from rini.secrets.secret import Secret
 
 
 class ProviderForm(forms.ModelForm[Provider]):

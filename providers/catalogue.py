@@ -11,7 +11,7 @@ from providers.models import Model, ModelKind, Provider, WireKind
 from providers.naming import find_model, invalid
 from providers.types import Target
 from rini.errors import Forbidden
-from rini.secret import Secret
+from rini.secrets.secret import Secret
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +40,7 @@ def resolve(
     """The route for what a caller named (see `providers.naming`); a session may have its own key.
 
     Raises `InvalidInput` with a message on the field ``provider`` or ``model``, `Forbidden` for a
-    model that the caller's token is not for, `ProviderKeyMissing`, and `rini.crypto.SealBroken`.
+    model that the caller's token is not for, `ProviderKeyMissing`, and `SealBroken`.
     """
     if not model:
         raise invalid("model", "invalid_input", "Name a model, as “provider/model” for instance.")

@@ -9,9 +9,9 @@ from starlette.responses import Response
 from accounts.authentication import caller_of
 from providers import embedding
 from providers.serializers import EmbeddingAnswer, EmbeddingRequest
-from rini.api_schema import problems
-from rini.database import in_database
-from rini.http import Endpoint, json_body, json_response, unless_disconnected, validated
+from rini.storage.database import in_database
+from rini.web.api_schema import problems
+from rini.web.http import Endpoint, json_body, json_response, unless_disconnected, validated
 
 
 class TextEmbeddings(Endpoint):

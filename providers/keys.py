@@ -22,9 +22,9 @@ from django.utils import timezone
 from accounts.models import User
 from providers.errors import ProviderKeyMissing
 from providers.models import ApiKey, Provider
-from rini import sealed
-from rini.secret import Secret
-from rini.statements import names, selected
+from rini.secrets import sealed
+from rini.secrets.secret import Secret
+from rini.storage.statements import names, selected
 
 USE_IS_NOTED_EVERY = timedelta(minutes=1)
 _KEY = f"""
@@ -66,7 +66,7 @@ def forget(session_ids: Collection[UUID]) -> None:
 def key_for(user: User, provider: Provider, session_id: UUID | None = None) -> Secret | None:
     """The key that a call of `user` uses; None where the provider needs none and there is none.
 
-    Raises `ProviderKeyMissing`, and `rini.crypto.SealBroken`.
+    Raises `ProviderKeyMissing`, and `rini.secrets.crypto.SealBroken`.
     """
     key = next(iter(selected(ApiKey, _KEY, [user.pk, provider.pk, session_id])), None)
     if key is not None:
@@ -83,7 +83,7 @@ def key_for(user: User, provider: Provider, session_id: UUID | None = None) -> S
 
 
 def operators_key(provider: Provider) -> Secret | None:
-    """The key that the operator lends to everybody. Raises `rini.crypto.SealBroken`."""
+    """The key that the operator lends to everybody. Raises `rini.secrets.crypto.SealBroken`."""
     return sealed.take(provider, "sealed_key") or lent_by_environment(provider)
 
 

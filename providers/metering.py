@@ -18,7 +18,7 @@ from billing.models import UsageRecord, UsageStatus
 from providers.types import Target
 from providers.wires.registry import wire_named
 from rini.errors import RiniError
-from rini.loops import uninterrupted
+from rini.storage.loops import uninterrupted
 
 T = TypeVar("T")
 COUNTED_AT_ONCE = 4000

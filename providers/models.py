@@ -10,8 +10,8 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import User
-from rini.database import OwnedQuerySet
-from rini.sealed import SealedField
+from rini.secrets.sealed import SealedField
+from rini.storage.database import OwnedQuerySet
 
 
 class WireKind(models.TextChoices):

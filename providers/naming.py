@@ -19,7 +19,7 @@ from accounts.authentication import Caller
 from providers import access
 from providers.models import Model, Provider
 from rini.errors import InvalidInput
-from rini.remembered import Remembered
+from rini.storage.remembered import Remembered
 
 NEAR_NAMES = 5
 _Reading = tuple[str | None, str]

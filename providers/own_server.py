@@ -12,7 +12,7 @@ from providers.models import Provider
 from providers.types import Target
 from providers.wires.openai import OpenAIWire
 from providers.wires.registry import wire_named
-from rini.database import in_database
+from rini.storage.database import in_database
 
 SLUG = "local"
 REMEMBERED_SECONDS = 60.0

@@ -16,9 +16,9 @@ from providers.errors import ProviderError
 from providers.models import Model, Provider
 from providers.types import Target
 from providers.wires.registry import wire_named
-from rini.database import in_database
 from rini.errors import RiniError
-from rini.loops import PerLoop
+from rini.storage.database import in_database
+from rini.storage.loops import PerLoop
 
 REMEMBERED_SECONDS = 10.0
 PATIENCE_SECONDS = 3.0

@@ -33,7 +33,7 @@ from providers.errors import (
     ProviderTimeout,
     ProviderUnavailable,
 )
-from rini.secret import Secret
+from rini.secrets.secret import Secret
 
 MESSAGE_LIMIT = 300
 """Characters of a vendor's own message that are passed on."""

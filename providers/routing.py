@@ -3,6 +3,6 @@
 from __future__ import annotations
 
 from providers.endpoints import TextEmbeddings
-from rini.http import route
+from rini.web.http import route
 
 http_routes = [route(r"^llm/embeddings/?$", TextEmbeddings())]

@@ -15,7 +15,7 @@ from providers.models import ApiKey, Model, ModelKind
 from providers.naming import find_provider
 from rini.errors import InvalidInput
 from rini.money import dollars
-from rini.secret import Secret
+from rini.secrets.secret import Secret
 
 
 class KeyValue(serializers.CharField):

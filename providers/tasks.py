@@ -9,7 +9,7 @@ from billing import holds
 from billing.ledger import Outcome
 from billing.models import Hold, UsageSource, UsageStatus
 from billing.usage import Usage
-from rini import heartbeat
+from rini.storage import heartbeat
 
 log = structlog.get_logger(__name__)
 

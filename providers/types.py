@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
 from billing.usage import Usage
-from rini.secret import Secret
+from rini.secrets.secret import Secret
 
 ChatMessage = Mapping[str, Any]
 Chunk = dict[str, Any]

@@ -22,8 +22,8 @@ from providers import access, catalogue, keys, serializers
 from providers.errors import ProviderError
 from providers.models import ApiKey
 from providers.wires.registry import wire_named
-from rini import sealed
-from rini.api_schema import problems
+from rini.secrets import sealed
+from rini.web.api_schema import problems
 
 
 class KeysView(ListModelMixin, RetrieveModelMixin, DestroyModelMixin, GenericViewSet[ApiKey]):

@@ -24,10 +24,10 @@ import conversations.routing  # noqa: E402
 import providers.routing  # noqa: E402
 import rini.dialects.routing  # noqa: E402
 from accounts.rates import RateHeaders  # noqa: E402
-from rini.django_application import DjangoApplication  # noqa: E402
-from rini.http import Whole, route  # noqa: E402
 from rini.lifespan import Lifespan  # noqa: E402
-from rini.request_id import RequestId  # noqa: E402
+from rini.web.django_application import DjangoApplication  # noqa: E402
+from rini.web.http import Whole, route  # noqa: E402
+from rini.web.request_id import RequestId  # noqa: E402
 
 faulthandler.enable()  # a crash of the interpreter itself says where it was
 http: ASGIApp = URLRouter(

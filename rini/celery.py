@@ -8,7 +8,7 @@ import signal
 from celery import Celery
 from celery.signals import beat_embedded_init, worker_process_init
 
-from rini.supervision import die_with_parent
+from rini.running.supervision import die_with_parent
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "rini.settings")
 

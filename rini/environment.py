@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from decimal import Decimal, InvalidOperation
 from typing import Never
 
-from rini.secret import Secret
+from rini.secrets.secret import Secret
 
 WELL_KNOWN = ("changeme", "change-me", "change_me", "secret", "password", "insecure", "example")
 MINIMUM_LENGTH = 32

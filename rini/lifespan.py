@@ -9,12 +9,12 @@ from contextlib import suppress
 from starlette.types import Receive, Scope, Send
 
 from billing import holds
-from conversations import generation
+from conversations.answering import generation
 from providers import tokens
 from providers.wires import registry
-from rini import heartbeat
-from rini.database import in_database
 from rini.errors import Unavailable
+from rini.storage import heartbeat
+from rini.storage.database import in_database
 
 
 class Lifespan:

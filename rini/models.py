@@ -6,7 +6,7 @@ from django.db import models
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from rini.sealed import SealedField
+from rini.secrets.sealed import SealedField
 
 
 class Process(models.Model):
@@ -27,8 +27,8 @@ class Process(models.Model):
 class IdempotentRequest(models.Model):
     """A request with an ``Idempotency-Key``: being done by a process, or answered.
 
-    `id` and `body` are keyed digests (see `rini.idempotency`); without an `owner` its caller had
-    no token. No `answer`: it was not kept.
+    `id` and `body` are keyed digests (see `rini.web.idempotency`); without an `owner` its caller
+    had no token. No `answer`: it was not kept.
     """
 
     id = models.UUIDField(primary_key=True)

@@ -12,7 +12,7 @@ from django.utils import timezone
 from drf_spectacular.utils import extend_schema
 
 from rini import __version__
-from rini.api_schema import inline
+from rini.web.api_schema import inline
 
 _READINESS = inline("Readiness", "status", "database", "redis", "version", "timestamp")
 _redis = redis.Redis.from_url(settings.REDIS_URL, socket_timeout=2, socket_connect_timeout=2)

@@ -13,7 +13,8 @@ from pathlib import Path
 import django_stubs_ext
 import environ
 
-from rini import __version__, datadir, environment, logs
+from rini import __version__, environment, logs
+from rini.running import datadir
 
 django_stubs_ext.monkeypatch()  # Django's classes take type arguments at run time too
 
@@ -121,12 +122,12 @@ warnings.filterwarnings("ignore", "No directory at", module="django.core.handler
 DATABASE_POOL_SIZE = env.int("DATABASE_POOL_SIZE", default=10)
 DATABASES = {"default": env.db_url_config(DATABASE_URL)}
 DATABASES["default"]["CONN_MAX_AGE"] = 0
-DATABASES["default"]["ENGINE"] = "rini.postgres"
+DATABASES["default"]["ENGINE"] = "rini.storage.postgres"
 DATABASES["default"]["OPTIONS"] = {
     **DATABASES["default"].get("OPTIONS", {}),
     "application_name": "rini",
     "connect_timeout": 5,
-    "prepare_threshold": 0,  # those of rini.statements; Django's own are never prepared
+    "prepare_threshold": 0,  # those of rini.storage.statements; Django's own are never prepared
     # min_size 0: a process that only starts up or forks opens no connection for it.
     # reconnect_timeout: after a failed attempt everybody waits for the next, and the pauses double.
     "pool": {
@@ -211,10 +212,10 @@ REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": ["accounts.authentication.BearerAuthentication"],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
-    "DEFAULT_PARSER_CLASSES": ["rini.parsing.JSONParser"],
-    "DEFAULT_PAGINATION_CLASS": "rini.api.SkipLimitPagination",
-    "DEFAULT_SCHEMA_CLASS": "rini.api_schema.Schema",
-    "EXCEPTION_HANDLER": "rini.api.exception_handler",
+    "DEFAULT_PARSER_CLASSES": ["rini.web.parsing.JSONParser"],
+    "DEFAULT_PAGINATION_CLASS": "rini.web.api.SkipLimitPagination",
+    "DEFAULT_SCHEMA_CLASS": "rini.web.api_schema.Schema",
+    "EXCEPTION_HANDLER": "rini.web.api.exception_handler",
     "UNAUTHENTICATED_USER": None,
     "URL_FORMAT_OVERRIDE": None,  # `format` in a query is the route's own parameter
     "TEST_REQUEST_DEFAULT_FORMAT": "json",
@@ -230,13 +231,13 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "REDOC_DIST": "SIDECAR",
     "COMPONENT_SPLIT_REQUEST": True,
-    "PREPROCESSING_HOOKS": ["rini.openapi.add_endpoints"],
+    "PREPROCESSING_HOOKS": ["rini.openapi.document.add_endpoints"],
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",
-        "rini.openapi.add_examples",
-        "rini.openapi.loosen_choices",
-        "rini.openapi.shape_streams",
-        "rini.openapi_links.add_links",
+        "rini.openapi.document.add_examples",
+        "rini.openapi.document.loosen_choices",
+        "rini.openapi.document.shape_streams",
+        "rini.openapi.links.add_links",
     ],
     "ENUM_NAME_OVERRIDES": {
         "MessageStatus": "conversations.models.MessageStatus",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from celery import shared_task
 
-from rini import idempotency
+from rini.web import idempotency
 
 
 @shared_task

@@ -15,9 +15,9 @@ from drf_spectacular.views import (
 
 from rini import service
 
-handler400 = "rini.api.bad_request"
-handler404 = "rini.api.page_not_found"
-handler500 = "rini.api.server_error"
+handler400 = "rini.web.api.bad_request"
+handler404 = "rini.web.api.page_not_found"
+handler500 = "rini.web.api.server_error"
 
 urlpatterns = [
     path("", service.index),

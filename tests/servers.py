@@ -16,8 +16,8 @@ from pathlib import Path
 
 import pytest
 
-from rini import datadir, embedded
-from rini.supervision import Supervisor
+from rini.running import datadir, embedded
+from rini.running.supervision import Supervisor
 
 # What a developer's shell may hold and no test may see.
 SETTINGS = ("RINI_", "DATABASE_URL", "REDIS_URL", "LLM_SERVER_URL", "SECRET_KEY", "JWT_SECRET_KEY")

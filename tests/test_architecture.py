@@ -10,7 +10,7 @@ from django.apps import apps
 from django.db import models
 
 from accounts.models import User
-from rini.database import OwnedQuerySet
+from rini.storage.database import OwnedQuerySet
 
 ROOT = Path(__file__).parent.parent
 PACKAGES = ("rini", "accounts", "billing", "providers", "memory", "knowledge", "conversations")

@@ -19,8 +19,8 @@ from openapi_spec_validator import OpenAPIV30SpecValidator
 import conversations.routing
 import providers.routing
 import rini.dialects.routing
-from conversations.described import EVENTS
-from conversations.wire import TERMINAL
+from conversations.answering.events import TERMINAL
+from conversations.api.described import EVENTS
 from rini.dialects.openai.routes import Unknown
 from tests.conftest import User
 from tests.rini_server import RiniServer
@@ -144,7 +144,7 @@ def test_every_event_of_an_answer_is_shown(document: Document) -> None:
     told = document["paths"]["/generations/{generation_id}/events/"]["get"]["responses"]["200"]
     examples = told["content"]["text/event-stream"]["examples"]
     shown = {example["value"]["event"]: example["value"] for example in examples.values()}
-    source = Path("conversations/generation.py").read_text()
+    source = Path("conversations/answering/generation.py").read_text()
     written = set(
         re.findall(r'"((?:generation|text|reasoning|tool|memory|retrieval)\.\w+)"', source)
     )

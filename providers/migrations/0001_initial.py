@@ -3,7 +3,7 @@
 import django.core.validators
 import django.db.models.deletion
 import django.utils.timezone
-import rini.sealed
+import rini.secrets.sealed
 import uuid
 from django.conf import settings
 from django.db import migrations, models
@@ -29,7 +29,7 @@ class Migration(migrations.Migration):
                 ('base_url', models.CharField(blank=True, help_text='Empty: <PROVIDER>_BASE_URL from the environment, else the usual address.', max_length=500, verbose_name='address')),
                 ('needs_key', models.BooleanField(default=True, verbose_name='needs a key')),
                 ('any_model', models.BooleanField(default=False, help_text="Also models that the catalogue does not know, as servers of one's own have.", verbose_name='takes any model')),
-                ('sealed_key', rini.sealed.SealedField(null=True, owner='')),
+                ('sealed_key', rini.secrets.sealed.SealedField(null=True, owner='')),
                 ('enabled', models.BooleanField(default=True, verbose_name='enabled')),
             ],
             options={
@@ -66,7 +66,7 @@ class Migration(migrations.Migration):
                 ('id', models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
                 ('session_id', models.UUIDField(help_text='Set: the key serves this conversation alone.', null=True, verbose_name='session')),
                 ('description', models.CharField(blank=True, max_length=200, verbose_name='description')),
-                ('sealed', rini.sealed.SealedField(owner='user_id')),
+                ('sealed', rini.secrets.sealed.SealedField(owner='user_id')),
                 ('last4', models.CharField(editable=False, max_length=4, verbose_name='ends with')),
                 ('created_at', models.DateTimeField(default=django.utils.timezone.now, editable=False, verbose_name='created at')),
                 ('updated_at', models.DateTimeField(auto_now=True, verbose_name='updated at')),

@@ -11,7 +11,7 @@ from providers.errors import ProviderError, ProviderFailed, ProviderUnavailable
 from providers.refusals import from_stream, scrubbed
 from providers.types import ChatRequest, Chunk, Completion, EmbeddingInput, Embeddings, Target
 from providers.wires.http import VendorClient, VendorResponse
-from rini.sse import EventTooLong, Parser
+from rini.web.sse import EventTooLong, Parser
 
 
 class OpenAIWire:

@@ -3,7 +3,7 @@
 import django.utils.timezone
 from django.db import migrations, models
 
-import rini.sealed
+import rini.secrets.sealed
 
 
 class Migration(migrations.Migration):
@@ -35,7 +35,7 @@ class Migration(migrations.Migration):
                 ('process_id', models.UUIDField(verbose_name='process')),
                 ('created_at', models.DateTimeField(db_index=True, default=django.utils.timezone.now, verbose_name='created at')),
                 ('answered_at', models.DateTimeField(null=True, verbose_name='answered at')),
-                ('answer', rini.sealed.SealedField(editable=False, null=True, owner='owner')),
+                ('answer', rini.secrets.sealed.SealedField(editable=False, null=True, owner='owner')),
             ],
             options={
                 'verbose_name': 'idempotent request',

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 from django.db import connection
 
-from rini import heartbeat
+from rini.storage import heartbeat
 from tests.billing.ledger_world import add_price, check_sums, forget_prices
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from billing.models import Hold, UsageRecord
 from conversations.models import Generation, Message, Session
-from rini import heartbeat
+from rini.storage import heartbeat
 from tests.conftest import User
 from tests.rini_server import RiniServer
 

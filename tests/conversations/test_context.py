@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from billing.models import UsageRecord
-from conversations import summaries
+from conversations.answering.prompt import SUMMARY_HEADING
+from conversations.digests import summaries
 from conversations.models import Message, Summary
-from conversations.prompt import SUMMARY_HEADING
 from providers.models import Model
 from tests.conftest import User
 from tests.conversations.conftest import eventually, new_session, stored

@@ -17,7 +17,7 @@ import pytest
 from django.conf import settings
 from PIL import Image
 
-from conversations import attachments
+from conversations.files import attachments
 from conversations.models import Message
 from tests.conftest import User
 from tests.conversations.conftest import add_keys, eventually, stored

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from conversations import prompt
+from conversations.answering import prompt
 from conversations.tree import PathTurn
 
 HISTORIES = st.lists(

@@ -6,8 +6,8 @@ from uuid import uuid4
 import pytest
 
 from billing.models import UsageRecord
+from conversations.api.serializers import SessionSerializer
 from conversations.models import Generation, JournalSegment, Message, SearchEntry, Session
-from conversations.serializers import SessionSerializer
 from providers.models import ApiKey, Model
 from tests.conftest import User
 from tests.conversations.conftest import eventually, generate, new_session

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from billing.models import UsageRecord
-from conversations import titles
+from conversations.digests import titles
 from conversations.models import Session
 from tests.conftest import User
 from tests.conversations.conftest import eventually, generate, new_session

@@ -15,9 +15,9 @@ from accounts.models import ApiToken, User
 from providers import access, catalogue, keys
 from providers.errors import ProviderKeyMissing
 from providers.models import ApiKey, Model, Provider
-from rini import sealed
 from rini.errors import Forbidden, InvalidInput
-from rini.secret import Secret
+from rini.secrets import sealed
+from rini.secrets.secret import Secret
 
 
 @pytest.fixture

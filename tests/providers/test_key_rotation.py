@@ -13,8 +13,8 @@ from pytest_django import Settings
 from accounts.models import User
 from providers import keys
 from providers.models import ApiKey, Provider
-from rini import crypto, sealed
-from rini.secret import Secret
+from rini.secrets import crypto, sealed
+from rini.secrets.secret import Secret
 
 VALUE = "sk-rotation-비밀-0123456789"
 

@@ -10,7 +10,7 @@ import pytest
 from accounts.models import User as Account
 from providers import keys
 from providers.models import ApiKey, Provider
-from rini.secret import Secret
+from rini.secrets.secret import Secret
 from tests.conftest import User
 from tests.vendors.script import Failure, Script
 from tests.vendors.stage import Stage

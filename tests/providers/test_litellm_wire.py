@@ -38,7 +38,7 @@ from providers.types import (
     ToolCallDelta,
 )
 from providers.wires.litellm import LiteLLMWire
-from rini.secret import Secret
+from rini.secrets.secret import Secret
 from tests.vendors.script import Cut, Failure, Script, Tokens, ToolCall
 from tests.vendors.stage import Stage
 
@@ -460,7 +460,7 @@ FIRST_CALLS = """
 import asyncio, sys
 from providers.types import ChatRequest, Target
 from providers.wires.litellm import LiteLLMWire
-from rini.secret import Secret
+from rini.secrets.secret import Secret
 
 async def main():
     wire = LiteLLMWire()

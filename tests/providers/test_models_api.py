@@ -9,7 +9,7 @@ import pytest
 from accounts.models import User as Account
 from providers import keys
 from providers.models import Provider
-from rini.secret import Secret
+from rini.secrets.secret import Secret
 from tests.conftest import User
 
 FIELDS = {

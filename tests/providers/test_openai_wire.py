@@ -24,7 +24,7 @@ from providers.events import ChunkReader, events_of
 from providers.types import ChatRequest, Chunk, Event, Finished, Target, TextDelta, ToolCallDelta
 from providers.wires.http import VendorClient
 from providers.wires.openai import OpenAIWire
-from rini.secret import Secret
+from rini.secrets.secret import Secret
 from tests.vendors.script import Cut, Failure, Script, Tokens, ToolCall
 from tests.vendors.stage import Stage
 

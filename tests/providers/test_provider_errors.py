@@ -20,7 +20,7 @@ from providers.errors import (
     ProviderUnavailable,
 )
 from providers.refusals import MESSAGE_LIMIT, from_response, from_stream
-from rini.secret import Secret
+from rini.secrets.secret import Secret
 
 KEY = Secret("correct-horse-battery-staple")
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 import tiktoken
 
-from conversations import context
+from conversations.answering import context
 from conversations.tree import PathTurn
 from providers import tokens
 from providers.catalogue import Route

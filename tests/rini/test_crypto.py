@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pytest_django import Settings
 
-from rini import crypto
-from rini.crypto import Place, SealBroken
-from rini.secret import Secret
+from rini.secrets import crypto
+from rini.secrets.crypto import Place, SealBroken
+from rini.secrets.secret import Secret
 
 PLACE = Place(table="providers_apikey", column="sealed", row="1f", owner="alice")
 VALUE = "sk-비밀-密钥-秘密"

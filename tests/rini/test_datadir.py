@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from rini import datadir
+from rini.running import datadir
 
 SECRETS = (
     "master_key",
@@ -87,7 +87,7 @@ def test_a_folder_that_cannot_be_used_is_named(tmp_path: Path) -> None:
 
 def test_a_held_folder_says_who_holds_it(tmp_path: Path) -> None:
     holder = (
-        "import sys; from pathlib import Path; from rini import datadir\n"
+        "import sys; from pathlib import Path; from rini.running import datadir\n"
         "with datadir.hold(Path(sys.argv[1]), 'http://127.0.0.1:8000'):\n"
         "    print('held', flush=True); sys.stdin.read()"
     )
@@ -107,5 +107,8 @@ def test_a_held_folder_says_who_holds_it(tmp_path: Path) -> None:
 
 
 def test_reading_the_folder_needs_no_django() -> None:
-    check = "import sys, rini.datadir, rini.supervision; sys.exit('django' in sys.modules)"
+    check = (
+        "import sys, rini.running.datadir, rini.running.supervision; "
+        "sys.exit('django' in sys.modules)"
+    )
     subprocess.run([sys.executable, "-c", check], check=True)  # the line above

@@ -14,8 +14,8 @@ import psycopg
 import pytest
 import redis
 
-from rini import datadir, embedded
-from rini.supervision import Supervisor
+from rini.running import datadir, embedded
+from rini.running.supervision import Supervisor
 
 pytestmark = pytest.mark.timeout(60)
 

@@ -6,7 +6,7 @@ import pytest
 
 from rini import errors
 from rini.errors import InvalidInput, NotAuthenticated, RateLimited, RiniError, Unavailable, problem
-from rini.parsing import parse_json
+from rini.web.parsing import parse_json
 
 
 def kinds() -> list[type[RiniError]]:

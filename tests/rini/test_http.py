@@ -12,7 +12,7 @@ from django.utils import translation
 from rest_framework import serializers
 
 from rini.errors import InvalidInput
-from rini.http import validated
+from rini.web.http import validated
 from tests.conftest import User
 from tests.rini_server import RiniServer
 

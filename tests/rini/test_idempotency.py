@@ -17,8 +17,8 @@ from accounts.models import ApiToken
 from accounts.models import User as Account
 from billing.models import UsageRecord
 from conversations.models import Generation, Message, Session
-from rini import idempotency
 from rini.models import IdempotentRequest
+from rini.web import idempotency
 from tests.conftest import User
 from tests.conversations.conftest import (
     eventually,

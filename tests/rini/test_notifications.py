@@ -9,8 +9,8 @@ from uuid import uuid4
 import pytest
 from django.db import connection, transaction
 
-from rini.database import in_database
-from rini.notifications import Listener, notify
+from rini.storage.database import in_database
+from rini.storage.notifications import Listener, notify
 
 SOON = 10.0
 

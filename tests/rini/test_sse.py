@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rini.sse import EventTooLong, Parser, comment, encode
+from rini.web.sse import EventTooLong, Parser, comment, encode
 
 WHOLE = (
     ": 주석\r\n\r\n"

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from rini.supervision import Program, StartError, Supervisor, signals_interrupt
+from rini.running.supervision import Program, StartError, Supervisor, signals_interrupt
 
 ROOT = Path(__file__).parents[2]
 pytestmark = pytest.mark.timeout(30)
@@ -134,7 +134,7 @@ def test_a_signal_interrupts_the_watch(tmp_path: Path) -> None:
 
 def test_a_signal_that_comes_while_a_child_is_forked_is_not_lost(tmp_path: Path) -> None:
     code = (
-        "import os, signal, sys; from pathlib import Path; from rini.supervision import *\n"
+        "import os, signal, sys; from pathlib import Path; from rini.running.supervision import *\n"
         "signals_interrupt()\n"
         "os.register_at_fork(before=lambda: os.kill(os.getpid(), signal.SIGTERM))\n"
         "with Supervisor(Path(sys.argv[1]), print) as supervisor:\n"
@@ -168,7 +168,7 @@ def test_a_leftover_is_stopped_and_a_stranger_of_its_number_is_not(tmp_path: Pat
 @pytest.mark.skipif(sys.platform != "linux", reason="the kernel's help is Linux's")
 def test_a_child_whose_parent_is_gone_already_ends_itself() -> None:
     code = (
-        "import signal; from rini.supervision import die_with_parent\n"
+        "import signal; from rini.running.supervision import die_with_parent\n"
         "die_with_parent(signal.SIGKILL, 1 << 30); print('survived')"
     )
     ended = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, check=False)

@@ -20,7 +20,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from rini import datadir, embedded
+from rini.running import datadir, embedded
 
 ROOT = Path(__file__).parents[2]
 SECONDS = 40.0

@@ -17,17 +17,18 @@ from starlette.responses import Response
 from accounts import credentials
 from accounts.authentication import Caller, caller_of
 from accounts.serializers import Credentials, Password, Registration, UserName
-from conversations import answers, generation, journal, lifetime, numbered, transcript
-from conversations.generation import Running
+from conversations import lifetime, numbered
+from conversations.answering import answers, generation, journal, transcript
+from conversations.answering.events import JournalEvent
+from conversations.answering.generation import Running
+from conversations.api.serializers import TextField
 from conversations.models import Message, Session
-from conversations.serializers import TextField
-from conversations.wire import JournalEvent
 from providers.serializers import KeyValue
-from rini import sse
-from rini.database import in_database
 from rini.dialects.conversation_rag import translate
 from rini.errors import InvalidInput, RiniError, sentence
-from rini.http import (
+from rini.storage.database import in_database
+from rini.web import sse
+from rini.web.http import (
     Endpoint,
     EventStream,
     json_body,
@@ -36,7 +37,7 @@ from rini.http import (
     unless_disconnected,
     validated,
 )
-from rini.once import has_key
+from rini.web.once import has_key
 
 Answer = AsyncGenerator[list[JournalEvent], None]
 

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 import orjson
 
-from conversations.wire import JournalEvent, failure_of
+from conversations.answering.events import JournalEvent, failure_of
 
 SHOWN_ROLES = ("user", "assistant")
 # What the names of vendors' models begin with.

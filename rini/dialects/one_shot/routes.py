@@ -16,15 +16,15 @@ from starlette.responses import Response
 
 from accounts.authentication import Caller
 from accounts.guest import caller_or_guest
-from conversations import generation, journal, stateless, stopping, transcript
-from conversations.serializers import ChatMessageSerializer, TextField
+from conversations.answering import generation, journal, stateless, stopping, transcript
+from conversations.api.serializers import ChatMessageSerializer, TextField
 from providers import access, reachability
 from providers.models import ModelKind
 from rini import __version__, service
-from rini.database import in_database
 from rini.dialects.one_shot import translate
 from rini.errors import NotFound, RiniError, sentence
-from rini.http import (
+from rini.storage.database import in_database
+from rini.web.http import (
     Endpoint,
     EventStream,
     json_body,

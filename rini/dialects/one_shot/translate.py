@@ -8,9 +8,9 @@ from typing import Any, Protocol
 
 import orjson
 
-from conversations.wire import JournalEvent, failure_of
+from conversations.answering.events import JournalEvent, failure_of
 from providers.types import ChatMessage
-from rini import sse
+from rini.web import sse
 
 
 class Model(Protocol):

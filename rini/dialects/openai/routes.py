@@ -10,19 +10,19 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from accounts.authentication import Caller, caller_of, visit
-from conversations import stateless
+from conversations.answering import stateless
 from providers import access, embedding
 from providers.embedding import Embedding
 from providers.gateway import Call
 from providers.metering import Metered
 from providers.models import Model, ModelKind
 from providers.naming import find_model
-from rini.database import in_database
 from rini.dialects.openai import failures, schema, streams, translate
 from rini.errors import NotFound, RiniError
-from rini.http import Endpoint, json_response, route, unless_disconnected
 from rini.money import dollars
-from rini.parsing import parse_json
+from rini.storage.database import in_database
+from rini.web.http import Endpoint, json_response, route, unless_disconnected
+from rini.web.parsing import parse_json
 
 
 class OpenAIEndpoint(Endpoint):

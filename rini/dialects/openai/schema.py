@@ -24,7 +24,7 @@ def _object(description: str = "", *required: str, **properties: Any) -> dict[st
 
 
 _ERROR = {"$ref": "#/components/schemas/OpenAIError"}
-"""`rini.openapi` describes it, and adds to every operation the errors that all have."""
+"""`rini.openapi.document` describes it, and adds to every operation the errors that all have."""
 _CHAT = _object(
     "Every further field goes to the vendor as it is.",
     "model",

@@ -18,18 +18,19 @@ from starlette.responses import Response
 
 from accounts.authentication import Caller
 from accounts.guest import caller_or_guest
-from conversations import answers, generation, journal, lifetime, transcript
-from conversations.generation import Running
+from conversations import lifetime
+from conversations.answering import answers, generation, journal, transcript
+from conversations.answering.events import JournalEvent
+from conversations.answering.generation import Running
+from conversations.api.serializers import TextField
 from conversations.models import Session
-from conversations.serializers import TextField
-from conversations.wire import JournalEvent
 from providers import own_server, reachability
 from providers.errors import ProviderUnavailable
 from rini import service
-from rini.database import in_database
 from rini.dialects.session_chat import translate
 from rini.errors import InvalidInput, NotFound, RiniError, sentence
-from rini.http import (
+from rini.storage.database import in_database
+from rini.web.http import (
     Endpoint,
     EventStream,
     json_body,
@@ -38,7 +39,7 @@ from rini.http import (
     unless_disconnected,
     validated,
 )
-from rini.once import has_key
+from rini.web.once import has_key
 
 MAX_MESSAGES = 1000
 LIMIT = OpenApiParameter("limit", int, default=10)

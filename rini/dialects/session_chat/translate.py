@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any, Protocol
 from uuid import UUID
 
-from conversations.wire import JournalEvent, failure_of
+from conversations.answering.events import JournalEvent, failure_of
 
 DONE = b"data: [DONE]\n\n"
 

@@ -11,7 +11,7 @@ from django.core.management.base import BaseCommand
 from django.db import OperationalError
 from django.db.models import Q
 
-from rini import datadir
+from rini.running import datadir
 
 
 class Command(BaseCommand):

@@ -10,8 +10,8 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from rini import crypto, sealed
-from rini.sealed import SealedField
+from rini.secrets import crypto, sealed
+from rini.secrets.sealed import SealedField
 
 
 class Command(BaseCommand):

@@ -1,4 +1,4 @@
-"""`manage.py up`: see `rini.up`. (`manage.py` itself calls that without loading Django's apps.)"""
+"""`manage.py up`: see `rini.running.up`. (`manage.py` calls that without Django's apps.)"""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
-from rini import up
+from rini.running import up
 
 
 class Command(BaseCommand):

@@ -1,0 +1,1 @@
+"""How an answer is begun, assembled, called, written, followed, stopped and ended."""

@@ -1,0 +1,171 @@
+"""Answers being written. A generation runs as a task of this process, whoever listens.
+
+    start ─► gateway.Call.events ─► LiveJournal ─► readers
+                                        └─► endings.end (message, journal, state: one transaction)
+
+A reader that goes away stops nothing. `stopping` does, from any process: it cancels the task,
+which closes the connection to the vendor.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import aclosing
+from functools import partial
+from uuid import UUID
+
+import structlog
+
+from conversations.answering import aftermath, endings
+from conversations.answering.endings import Ending
+from conversations.answering.journal import LiveJournal
+from conversations.answering.stopper import Stopper
+from conversations.answering.transcript import Turn
+from conversations.files import attachments
+from conversations.models import Generation, GenerationStatus
+from providers import gateway
+from providers.types import Event, Finished, ReasoningDelta, TextDelta, ToolCallDelta
+from rini.errors import RiniError, problem
+from rini.storage.loops import PerLoop
+from rini.text import storable
+from rini.web.api import as_rini_error
+from rini.web.request_id import request_id
+
+log = structlog.get_logger(__name__)
+_running: dict[UUID, Running] = {}
+
+
+class Running:
+    """A generation of this process."""
+
+    def __init__(self, turn: Turn) -> None:
+        self.turn = turn
+        self.id = turn.generation.id
+        self.journal = LiveJournal(
+            self.id, fenced=partial(self.cancel, GenerationStatus.INTERRUPTED)
+        )
+        self.error: RiniError | None = None
+        self._cancelled_as: GenerationStatus | None = None
+        self._writing: asyncio.Task[GenerationStatus] | None = None
+        self._call = gateway.Call(turn.target, turn.request, turn.payer)
+        self.task = asyncio.create_task(self._run(), name=f"generation {self.id}")
+        self.task.add_done_callback(self._done)
+
+    def cancel(self, status: GenerationStatus) -> None:
+        """End the answer where it is, with `status`; the vendor's connection closes at once."""
+        if self._cancelled_as is None:
+            self._cancelled_as = status
+            if self._writing:
+                self._writing.cancel()
+
+    async def asked(self) -> None:
+        """Return when the model has been asked, or will not be: until then a reader who is told
+        that the answer has begun would only delay it."""
+        await self._call.is_placed.wait()
+
+    async def _run(self) -> None:
+        self.journal.append("generation.started", self._started())
+        self._writing = asyncio.create_task(self._write())
+        if self._cancelled_as:
+            self._writing.cancel()
+        await asyncio.wait({self._writing})
+        self._call.is_placed.set()
+        ending = self._ending(self._writing)
+        try:
+            await self.journal.close(partial(endings.end, self.id, ending=ending))
+        except Generation.DoesNotExist:
+            self.journal.abandon()  # deleted with its session while it was written
+        else:
+            await aftermath.follow_up(self.turn, ending.status)
+
+    def _done(self, task: asyncio.Task[None]) -> None:
+        _running.pop(self.id, None)
+        if not task.cancelled() and (error := task.exception()):
+            # A bug: the generation stays as it is stored, and its readers are let go.
+            log.error("a generation could not be ended", generation=str(self.id), exc_info=error)
+            self.journal.abandon()
+
+    def _started(self) -> dict[str, object]:
+        generation = self.turn.generation
+        return {
+            "generation_id": str(generation.id),
+            "session_id": str(generation.session_id),
+            "user_message_id": generation.user_message_id,
+            "assistant_message_id": generation.assistant_message_id,
+            "provider": generation.provider,
+            "model": generation.model,
+        }
+
+    async def _write(self) -> GenerationStatus:
+        status = GenerationStatus.INCOMPLETE
+        self._call.request = await attachments.with_images(self._call.request)
+        async with aclosing(self._call.events()) as events:
+            async for event in events:
+                if isinstance(event, Finished):
+                    if event.reason != "incomplete":
+                        status = GenerationStatus.COMPLETED
+                else:
+                    self.journal.append(*as_journaled(event))
+        return status
+
+    def _ending(self, writing: asyncio.Task[GenerationStatus]) -> Ending:
+        if writing.cancelled():
+            status = self._cancelled_as or GenerationStatus.INTERRUPTED
+            return Ending(status, self._call.record)
+        if error := writing.exception():
+            self.error = known_error(error)
+            described = problem(self.error, request_id())
+            return Ending(GenerationStatus.FAILED, self._call.record, described)
+        return Ending(writing.result(), self._call.record)
+
+
+def as_journaled(event: Event) -> tuple[str, dict[str, object]]:
+    """A model's event as type and data of the journal's."""
+    match event:
+        case TextDelta(text):
+            return "text.delta", {"text": storable(text)}
+        case ReasoningDelta(text):
+            return "reasoning.delta", {"text": storable(text)}
+        case ToolCallDelta(index, id_, name, arguments):
+            return "tool.delta", {
+                "index": index,
+                "id": storable(id_ or "") or None,
+                "name": storable(name or "") or None,
+                "arguments": storable(arguments),
+            }
+        case Finished():
+            raise ValueError("the end of an answer is not a journaled event")
+
+
+def known_error(error: BaseException) -> RiniError:
+    """What a failed answer says of its failure: a bug shows its request's id and no more."""
+    known = as_rini_error(error) if isinstance(error, Exception) else None
+    if known is None:
+        log.error("unexpected error while answering", exc_info=error)
+    return known or RiniError()
+
+
+def start(turn: Turn) -> Running:
+    """Begin to write the answer of an opened turn. It goes on when its caller is gone."""
+    running = Running(turn)
+    _running[running.id] = running
+    _stopper().watch()
+    return running
+
+
+def cancel(generation_id: UUID, status: GenerationStatus) -> None:
+    """End an answer if this process writes it; see `stopping` for the others."""
+    if running := _running.get(generation_id):
+        running.cancel(status)
+
+
+async def interrupt_all() -> None:
+    """End every answer of this process as `interrupted`, before the process ends."""
+    running = list(_running.values())
+    for one in running:
+        one.cancel(GenerationStatus.INTERRUPTED)
+    if running:
+        await asyncio.wait({one.task for one in running})
+
+
+_stopper = PerLoop(lambda: Stopper(_running, partial(cancel, status=GenerationStatus.STOPPED)))

@@ -1,0 +1,112 @@
+"""Messages that are added without an answer, asked anew, and answered anew. Sync, transactional."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+from uuid import UUID
+
+from django.db import transaction
+
+from accounts.authentication import Caller
+from accounts.models import User
+from conversations import search, tree
+from conversations.answering import transcript
+from conversations.answering.transcript import Turn
+from conversations.files import attachments
+from conversations.models import Generation, Message, Role, Session
+from providers import tokens
+from rini.errors import InvalidInput, NotFound
+
+
+def message_of(user: User, message_id: int) -> Message:
+    """The user's message; raises `NotFound`, also for somebody else's."""
+    found = Message.objects.visible_to(user).filter(id=message_id).first()
+    if found is None:
+        raise NotFound(f"Message {message_id} not found.")
+    return found
+
+
+@transaction.atomic
+def append(
+    user: User, session_id: UUID, *, role: str, content: str, parent_message_id: int | None
+) -> Message:
+    """Store a message without asking a model, and make its path the open one.
+
+    It follows `parent_message_id`, else the active message. Raises `NotFound`.
+    """
+    session = transcript.locked_session(user, session_id)
+    if parent_message_id is None:
+        parent_message_id = session.active_message_id
+    elif not session.messages.filter(id=parent_message_id).exists():
+        raise NotFound(f"Message {parent_message_id} not found in session {session_id}.")
+    message = Message.objects.create(
+        session=session,
+        user=user,
+        parent_message_id=parent_message_id,
+        role=role,
+        content=content,
+        token_count=tokens.count(content),
+    )
+    transcript.activate(session, message)
+    search.index_messages([message])
+    return message
+
+
+@transaction.atomic
+def edit(caller: Caller, message_id: int, text: str, body: Mapping[str, Any]) -> Turn:
+    """Open a turn with another version of a question: a sibling of it, and its answer below.
+
+    Raises `NotFound`, `InvalidInput` for what is no question, and what `open_turn` does.
+    """
+    former, session = _locked(caller.user, message_id)
+    if former.role != Role.USER:
+        raise InvalidInput(
+            f"Message {message_id} is the {former.role}'s: only a user's can be edited. "
+            "POST /messages/{id}/regenerate makes another answer."
+        )
+    chosen = transcript.route(
+        caller, body.get("provider"), body.get("model"), session, _usual_model(former)
+    )
+    path = tree.path_turns(session.id, former.parent_message_id)
+    question = transcript.new_question(
+        session, former.parent_message_id, text, attachments.of(former)
+    )
+    return transcript.open_answer(
+        caller, session, path, question, chosen=chosen, llm_params=body["llm_params"]
+    )
+
+
+@transaction.atomic
+def regenerate(caller: Caller, message_id: int, body: Mapping[str, Any]) -> Turn:
+    """Open a turn for another answer to the same question: a sibling of the former one.
+
+    For a question `message_id`, an answer below it. Without a named model the session's answers,
+    else the former answer's. Raises `NotFound`, `InvalidInput` for what answers no question, and
+    what `open_turn` does.
+    """
+    former, session = _locked(caller.user, message_id)
+    question = former if former.role == Role.USER else former.parent_message
+    if question is None or question.role != Role.USER:
+        raise InvalidInput(f"Message {message_id} is no answer to a user's message.")
+    chosen = transcript.route(
+        caller, body.get("provider"), body.get("model"), session, _usual_model(former)
+    )
+    path = tree.path_turns(session.id, question.parent_message_id)
+    return transcript.open_answer(
+        caller, session, path, question, chosen=chosen, llm_params=body["llm_params"]
+    )
+
+
+def _locked(user: User, message_id: int) -> tuple[Message, Session]:
+    message = message_of(user, message_id)
+    return message, transcript.locked_session(user, message.session_id)
+
+
+def _usual_model(message: Message) -> str | None:
+    """The model that was asked for an answer, or last for an answer to a question."""
+    about = (
+        {"user_message": message} if message.role == Role.USER else {"assistant_message": message}
+    )
+    asked = Generation.objects.filter(**about).order_by("-created_at").first()
+    return f"{asked.provider}/{asked.model}" if asked else None

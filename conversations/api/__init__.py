@@ -1,0 +1,1 @@
+"""The API of conversations: REST, event streams and the WebSocket of a session."""

@@ -1,0 +1,204 @@
+"""The WebSocket of a session: ask, watch, stop, in as many windows as one likes.
+
+Every generation that is followed has a task of its own, so that the socket can always hear `stop`
+or `ping` while answers stream. Answers that begin in another window are followed from their start;
+one that was under way before is joined with `attach`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+import orjson
+from channels.generic.websocket import AsyncWebsocketConsumer
+from django.utils import timezone
+from rest_framework import serializers
+
+from accounts import rates
+from accounts.authentication import Caller, admitted, authenticate_token
+from conversations.answering import generation, journal, stopping, transcript
+from conversations.answering.generation import known_error
+from conversations.api.endpoints import open_turn
+from conversations.api.origins import is_allowed
+from conversations.api.serializers import TextCompletionRequest
+from conversations.models import Generation
+from rini.errors import InvalidInput, NotAuthenticated, NotFound, RiniError, Unavailable, problem
+from rini.storage.database import in_database, in_database_patiently
+from rini.storage.notifications import listener
+from rini.web.http import validated
+from rini.web.parsing import parse_json
+from rini.web.request_id import request_id
+
+AUTHENTICATION_SECONDS = 10.0
+# Close codes: HTTP's statuses in the range that RFC 6455 leaves to applications.
+UNAUTHENTICATED, FORBIDDEN, NOT_FOUND = 4401, 4403, 4404
+TRY_AGAIN_LATER = 1013
+_CLOSE_CODES: dict[type[RiniError], int] = {NotFound: NOT_FOUND, Unavailable: TRY_AGAIN_LATER}
+RECENT = timedelta(minutes=1)
+
+
+class AttachMessage(serializers.Serializer[Any]):
+    """Join an answer after event number `after`."""
+
+    generation_id = serializers.UUIDField()
+    after = serializers.IntegerField(min_value=0, required=False, default=0)
+
+
+class StopMessage(serializers.Serializer[Any]):
+    generation_id = serializers.UUIDField()
+
+
+class AuthenticateMessage(serializers.Serializer[Any]):
+    token = serializers.CharField()
+
+
+class NoConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # Channels has no types
+    """Refuses the addresses at which there is no WebSocket."""
+
+    async def connect(self) -> None:
+        await self.close()
+
+
+class SessionConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # Channels has no types
+    """``/ws/sessions/{id}/``. Messages both ways are JSON objects with a ``type``."""
+
+    async def connect(self) -> None:
+        self.session_id = UUID(self.scope["url_route"]["kwargs"]["session_id"])
+        self.caller: Caller | None = None
+        self.following: dict[UUID, asyncio.Task[None]] = {}
+        self.known: set[UUID] = set()
+        self.tasks: list[asyncio.Task[None]] = []
+        self.woken = asyncio.Event()
+        if not is_allowed(self.scope["headers"]):
+            await self.close(FORBIDDEN)
+            return
+        protocols = self.scope["subprotocols"]
+        await self.accept("bearer" if "bearer" in protocols else None)
+        self.guard = asyncio.create_task(self._close_strangers())
+        self.tasks = [self.guard, asyncio.create_task(self._watch_session())]
+        if "bearer" in protocols:
+            await self._answering(self._authenticate({"token": _token_of(protocols)}))
+
+    async def disconnect(self, code: int) -> None:
+        for task in (*self.tasks, *self.following.values()):
+            task.cancel()
+
+    async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
+        await self._answering(self._handle((text_data or "").encode() or bytes_data or b""))
+
+    async def _handle(self, raw: bytes) -> None:
+        message = parse_json(raw)
+        if not isinstance(message, dict):
+            raise InvalidInput("A message is to be a JSON object with a `type`.")
+        kind = str(message.pop("type", ""))
+        if self.caller is None and kind != "authenticate":
+            raise NotAuthenticated('Send {"type": "authenticate", "token": "…"} first.')
+        handlers: dict[str, Callable[[dict[str, Any]], Awaitable[None]]] = {
+            "authenticate": self._authenticate,
+            "generate": self._generate,
+            "attach": self._attach,
+            "stop": self._stop,
+            "ping": self._ping,
+        }
+        if kind not in handlers:
+            raise InvalidInput(f"There is no message {kind[:50]!r}, only {', '.join(handlers)}.")
+        rates.begin()
+        await handlers[kind](message)
+
+    async def _authenticate(self, message: dict[str, Any]) -> None:
+        token = validated(AuthenticateMessage, message)["token"]
+        caller = await in_database(authenticate_token, token)
+        await in_database(transcript.session_of, caller.user, self.session_id)
+        self.known = await in_database(self._recent_generations)
+        self.caller = caller
+        self.woken.set()  # for what began between the query and now
+        self.guard.cancel()
+
+    async def _generate(self, message: dict[str, Any]) -> None:
+        caller = await admitted(self._admitted())
+        body = validated(TextCompletionRequest, message)
+        turn = await in_database(open_turn, caller, self.session_id, body)
+        generation.start(turn)
+        if turn.generation.id not in self.known:  # the watch may have been quicker
+            self._follow(turn.generation.id)
+
+    async def _attach(self, message: dict[str, Any]) -> None:
+        wanted = validated(AttachMessage, message)
+        found = await in_database(
+            stopping.generation_of, self._admitted().user, wanted["generation_id"]
+        )
+        self._follow(found.id, wanted["after"])
+
+    async def _stop(self, message: dict[str, Any]) -> None:
+        await stopping.stop(self._admitted().user, validated(StopMessage, message)["generation_id"])
+
+    async def _ping(self, message: dict[str, Any]) -> None:
+        await self._send({"type": "pong"})
+
+    def _admitted(self) -> Caller:
+        if self.caller is None:
+            raise NotAuthenticated
+        return self.caller
+
+    def _follow(self, generation_id: UUID, after: int = 0) -> None:
+        """Send the events after `after`; for one that is followed already, from there again."""
+        self.known.add(generation_id)
+        if former := self.following.pop(generation_id, None):
+            former.cancel()
+        task = asyncio.create_task(self._send_events(generation_id, after))
+        self.following[generation_id] = task
+
+    async def _send_events(self, generation_id: UUID, after: int) -> None:
+        async for events in journal.follow(generation_id, after):
+            for event in events:
+                await self.send(text_data=event.json().decode())
+        self.following.pop(generation_id, None)
+
+    async def _watch_session(self) -> None:
+        """Follow the answers that begin in this session elsewhere."""
+        with listener().listening(f"session:{self.session_id}", self.woken.set):
+            while True:
+                await self.woken.wait()
+                self.woken.clear()
+                if self.caller is not None:
+                    recent = await in_database_patiently(self._recent_generations)
+                    for generation_id in recent - self.known:
+                        self._follow(generation_id)
+
+    def _recent_generations(self) -> set[UUID]:
+        rows = Generation.objects.filter(
+            session_id=self.session_id, created_at__gte=timezone.now() - RECENT
+        )
+        return set(rows.values_list("id", flat=True))
+
+    async def _close_strangers(self) -> None:
+        await asyncio.sleep(AUTHENTICATION_SECONDS)
+        await self._refuse(NotAuthenticated("No token came in time."))
+
+    async def _answering(self, work: Awaitable[None]) -> None:
+        """Do what a message asks; what goes wrong is an answer, and ends what cannot go on."""
+        try:
+            await work
+        except Exception as error:
+            # The boundary of the socket: one bad message must not end the others' streams.
+            await self._refuse(known_error(error))
+
+    async def _refuse(self, error: RiniError) -> None:
+        await self._send({"type": "error", "problem": problem(error, request_id())})
+        if isinstance(error, NotAuthenticated):
+            await self.close(UNAUTHENTICATED)
+        elif self.caller is None:
+            await self.close(_CLOSE_CODES.get(type(error), UNAUTHENTICATED))
+
+    async def _send(self, message: dict[str, Any]) -> None:
+        await self.send(text_data=orjson.dumps(message).decode())
+
+
+def _token_of(protocols: list[str]) -> str:
+    """The token in the subprotocols ``bearer, <token>``; the empty text if it is missing."""
+    others = [protocol for protocol in protocols if protocol != "bearer"]
+    return others[0] if others else ""

@@ -1,0 +1,229 @@
+"""The hot and streaming routes of the native API, outside of Django's request handler."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+from functools import partial
+from typing import Any
+from uuid import UUID
+
+from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
+from starlette.requests import Request
+from starlette.responses import Response
+
+from accounts.authentication import Caller, caller_of, visit
+from conversations.answering import generation, journal, stateless, stopping, transcript
+from conversations.answering.events import JournalEvent, sse_frames
+from conversations.answering.transcript import Turn
+from conversations.api.described import ANSWER, EVENT_STREAM, FAILURES
+from conversations.api.serializers import (
+    ChatCompletionAnswer,
+    ChatCompletionRequest,
+    GenerationSerializer,
+    TextCompletionRequest,
+    message_data,
+)
+from providers.gateway import Call
+from rini.errors import InvalidInput
+from rini.storage.database import in_database
+from rini.web.api_schema import problems
+from rini.web.http import (
+    Endpoint,
+    EventStream,
+    json_response,
+    unless_disconnected,
+    validated,
+)
+from rini.web.parsing import parse_json
+
+
+class Answering(Endpoint):
+    """An endpoint that may answer with the events of a generation."""
+
+    def stream_again(self, name: str, request: Request) -> Response:
+        return event_stream(UUID(name))
+
+
+class TextCompletion(Answering):
+    """``POST /llm/text-completion/``: a text for a model, as a turn of a session or alone."""
+
+    @extend_schema(
+        summary="Answer a text", tags=["llm"], request=TextCompletionRequest, responses=ANSWER
+    )
+    async def post(self, request: Request) -> Response:
+        """Ask a model. In a session its history goes along and both messages are stored."""
+        body, begun = await visit(request, _text_completion)
+        match begun, wants_events(request, body):
+            case Turn() as turn, events:
+                return await answer_to(turn, events=events)
+            case call, True:
+                return EventStream(stateless.frames(call))
+            case call, _:
+                answer = await unless_disconnected(request, stateless.answer(call))
+                nothing = {"session_id": None, "user_message": None, "assistant_message": None}
+                return json_response(answer | nothing)
+
+
+class ChatCompletion(Endpoint):
+    """``POST /llm/chat-completions/``: a whole conversation for a model; nothing is stored."""
+
+    @extend_schema(
+        summary="Answer a conversation",
+        tags=["llm"],
+        request=ChatCompletionRequest,
+        responses={**ANSWER, (200, "application/json"): ChatCompletionAnswer},
+    )
+    async def post(self, request: Request) -> Response:
+        """Ask a model with a conversation that the caller keeps."""
+        body, call = await visit(request, _chat_completion)
+        if wants_events(request, body):
+            return EventStream(stateless.frames(call))
+        return json_response(await unless_disconnected(request, stateless.answer(call)))
+
+
+class SessionGenerations(Endpoint):
+    """``POST /sessions/{id}/generations/``: begin an answer and say at once which one it is."""
+
+    @extend_schema(
+        summary="Begin an answer",
+        tags=["generations"],
+        request=TextCompletionRequest,
+        responses={201: GenerationSerializer, **FAILURES},
+    )
+    async def post(self, request: Request) -> Response:
+        """Begin an answer in the session. It is written on whether or not anybody listens."""
+        session_id = UUID(request.path_params["session_id"])
+        turn = await visit(request, partial(_generation, session_id))
+        generation.start(turn)
+        return json_response(GenerationSerializer(turn.generation).data, status=201)
+
+
+class GenerationEvents(Endpoint):
+    """``GET /generations/{id}/events``: the journal as an event stream, from a cursor on."""
+
+    @extend_schema(
+        summary="Follow an answer",
+        tags=["generations"],
+        parameters=[
+            OpenApiParameter("after", int, description="Go on after this event.", default=0),
+            OpenApiParameter(
+                "Last-Event-ID", int, OpenApiParameter.HEADER, description="As `after`; wins."
+            ),
+        ],
+        responses={
+            **EVENT_STREAM,
+            204: OpenApiResponse(description="The caller has read everything."),
+            **problems(400, 401, 404),
+        },
+    )
+    async def get(self, request: Request) -> Response:
+        """The events of an answer, those that were and those that come."""
+        caller = await caller_of(request.headers)
+        generation_id = UUID(request.path_params["generation_id"])
+        after = _cursor(request)
+        found = await in_database(stopping.generation_of, caller.user, generation_id)
+        if found.last_seq is not None and after >= found.last_seq:
+            # Everything has been read. 204 tells a browser's EventSource not to come back.
+            return Response(status_code=204)
+        return EventStream(_frames(generation_id, after))
+
+
+class GenerationStop(Endpoint):
+    """``POST /generations/{id}/stop``: end an answer; the text so far stays and is billed."""
+
+    @extend_schema(
+        summary="Stop an answer",
+        tags=["generations"],
+        request=None,
+        responses={200: GenerationSerializer, **problems(401, 404)},
+    )
+    async def post(self, request: Request) -> Response:
+        """Stop an answer. Its text so far stays, and what it has used is billed."""
+        caller = await caller_of(request.headers)
+        generation_id = UUID(request.path_params["generation_id"])
+        await stopping.stop(caller.user, generation_id)
+        found = await in_database(stopping.generation_of, caller.user, generation_id)
+        return json_response(GenerationSerializer(found).data)
+
+
+def _text_completion(sent: bytes, caller: Caller) -> tuple[dict[str, Any], Turn | Call]:
+    body = validated(TextCompletionRequest, parse_json(sent))
+    if body.get("session_id"):
+        return body, open_turn(caller, body["session_id"], body)
+    if body.get("parent_message_id"):
+        raise InvalidInput(errors={"parent_message_id": ["It needs a session_id."]})
+    messages = [{"role": "user", "content": body["text"]}]
+    return body, stateless.prepare(caller, messages, body)
+
+
+def _chat_completion(sent: bytes, caller: Caller) -> tuple[dict[str, Any], Call]:
+    body = validated(ChatCompletionRequest, parse_json(sent))
+    return body, stateless.prepare(caller, body["messages"], body)
+
+
+def _generation(session_id: UUID, sent: bytes, caller: Caller) -> Turn:
+    body = validated(TextCompletionRequest, parse_json(sent))
+    return open_turn(caller, session_id, body)
+
+
+def open_turn(caller: Caller, session_id: UUID, body: dict[str, Any]) -> Turn:
+    """Store the turn that a validated `TextCompletionRequest` asks for. Needs the database."""
+    return transcript.open_turn(
+        caller,
+        session_id,
+        text=body["text"],
+        provider=body.get("provider"),
+        model=body.get("model"),
+        parent_message_id=body.get("parent_message_id"),
+        llm_params=body["llm_params"],
+    )
+
+
+async def answer_to(turn: Turn, *, events: bool) -> Response:
+    """Begin to answer a turn, and tell its events as they come, or the whole when it has ended."""
+    running = generation.start(turn)
+    if events:
+        await running.asked()
+        return event_stream(running.id)
+    terminal = await _terminal(running.id)
+    if running.error:
+        raise running.error
+    return json_response(
+        {
+            "response_text": terminal.data["message"]["content"],
+            "session_id": str(turn.generation.session_id),
+            "user_message": message_data(turn.generation.user_message),
+            "assistant_message": terminal.data["message"],
+            **terminal.data["usage"],
+        }
+    )
+
+
+def event_stream(generation_id: UUID) -> EventStream:
+    """The events of a generation from its beginning."""
+    return EventStream(_frames(generation_id, 0), {"X-Generation-ID": str(generation_id)})
+
+
+async def _terminal(generation_id: UUID) -> JournalEvent:
+    """The event that ends a generation; it goes on if its caller is gone before."""
+    async for events in journal.follow(generation_id):
+        last = events[-1]
+    return last
+
+
+async def _frames(generation_id: UUID, after: int) -> AsyncGenerator[bytes, None]:
+    async for events in journal.follow(generation_id, after):
+        yield sse_frames(events)
+
+
+def _cursor(request: Request) -> int:
+    """The event after which to go on: ``Last-Event-ID``, else ``?after=``, else the beginning."""
+    text = request.headers.get("last-event-id") or request.query_params.get("after") or "0"
+    if not (text.isascii() and text.isdigit() and len(text) < 10):
+        raise InvalidInput(errors={"after": [f"Give an event's number, not {text[:50]!r}."]})
+    return int(text)
+
+
+def wants_events(request: Request, body: dict[str, Any]) -> bool:
+    """Whether the answer is to be an event stream."""
+    return bool(body["stream"]) or "text/event-stream" in request.headers.get("accept", "")

@@ -1,0 +1,126 @@
+"""Messages: those of a session, and single ones with what came before them."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import PolymorphicProxySerializer, extend_schema
+from rest_framework import viewsets
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from accounts.authentication import caller_in
+from conversations import tree
+from conversations.answering import revisions, transcript
+from conversations.answering.unfinished import with_text_so_far
+from conversations.api.serializers import MessageSerializer, NewMessage
+from conversations.api.tree_serializers import PlacedMessage
+from conversations.models import Message, Session
+from rini.errors import InvalidInput, NotFound
+from rini.web import query
+from rini.web.api_schema import problems
+from rini.web.http import validated
+from rini.web.query import described
+
+_SIBLINGS = described(
+    "siblings", "Give each message its place in the tree, `sibling_ids`.", OpenApiTypes.BOOL
+)
+_FROM = described("from", "`start` or `end`: where `skip` counts from. Pages are oldest first.")
+_MANY = PolymorphicProxySerializer(
+    component_name="MessageInList",
+    serializers=[MessageSerializer, PlacedMessage],
+    resource_type_field_name=None,
+    many=True,
+)
+
+
+@extend_schema(tags=["messages"])
+class MessageViewSet(viewsets.GenericViewSet[Message]):
+    """Messages, oldest first: the path that is open, or with ``?all=true`` every branch.
+
+    A long conversation opens with ``?from=end``: its last messages. ``?before=<id>`` gives those
+    above one that is shown already.
+    """
+
+    serializer_class = MessageSerializer
+    default_limit = 100
+    queryset = Message.objects.none()
+
+    @extend_schema(
+        summary="List a session's messages",
+        parameters=[
+            described("all", "Every branch, not only the open path.", OpenApiTypes.BOOL),
+            _FROM,
+            described("before", "The last ones before this message.", OpenApiTypes.INT64),
+            _SIBLINGS,
+        ],
+        responses={200: _MANY, **problems(400, 401, 404)},
+    )
+    def list(self, request: Request, session_id: str) -> Response:
+        """The open path's messages. `before` counts from that message upwards, on its own path."""
+        session = transcript.session_of(caller_in(request).user, UUID(session_id))
+        return self._page(_messages(session, request))
+
+    @extend_schema(
+        summary="Add a message without asking a model",
+        request=NewMessage,
+        responses={201: MessageSerializer, **problems(400, 401, 404)},
+    )
+    def create(self, request: Request, session_id: str) -> Response:
+        """Store a message below its parent, by default the active message, and make it active."""
+        fields = validated(NewMessage, request.data)
+        message = revisions.append(caller_in(request).user, UUID(session_id), **fields)
+        return Response(MessageSerializer(message).data, 201)
+
+    @extend_schema(
+        summary="Open a message",
+        parameters=[_SIBLINGS],
+        responses={200: MessageSerializer, **problems(400, 401, 404)},
+    )
+    def retrieve(self, request: Request, pk: str) -> Response:
+        """One message; of one that is being written the text so far."""
+        return Response(self._data([self._message(pk)])[0])
+
+    @extend_schema(
+        summary="List what led to a message",
+        parameters=[_FROM, _SIBLINGS],
+        responses={200: _MANY, **problems(400, 401, 404)},
+    )
+    def history(self, request: Request, pk: str) -> Response:
+        """The path from the root down to this message."""
+        message = self._message(pk)
+        from_end = query.choice(request, "from", ("start", "end")) == "end"
+        kind = tree.PathFromEnd if from_end else tree.Path
+        return self._page(kind(message.session_id, message.pk))
+
+    def _message(self, pk: str) -> Message:
+        return revisions.message_of(caller_in(self.request).user, int(pk))
+
+    def _page(self, messages: Any) -> Response:
+        return self.get_paginated_response(self._data(self.paginate_queryset(messages) or []))
+
+    def _data(self, messages: Any) -> Any:
+        shown = with_text_so_far(messages)
+        if not query.flag(self.request, "siblings"):
+            return MessageSerializer(shown, many=True).data
+        siblings = tree.sibling_ids(shown)
+        return PlacedMessage(shown, many=True, context={"siblings": siblings}).data
+
+
+def _messages(session: Session, request: Request) -> Any:
+    """What a request for a session's messages wants to page through."""
+    everything = query.flag(request, "all")
+    before = query.message_id(request, "before")
+    from_end = query.choice(request, "from", ("start", "end")) == "end"
+    if before is not None:
+        if everything:
+            raise InvalidInput(errors={"before": ["It goes up one path: leave out `all`."]})
+        if not session.messages.filter(id=before).exists():
+            raise NotFound(f"Message {before} not found in session {session.id}.")
+        return tree.PathFromEnd(session.id, before, above=1)
+    if everything:
+        return tree.FromEnd(session.messages.all()) if from_end else session.messages.order_by("id")
+    kind = tree.PathFromEnd if from_end else tree.Path
+    return kind(session.id, session.active_message_id)

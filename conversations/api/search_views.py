@@ -1,0 +1,58 @@
+"""Searching all of one's conversations."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework import viewsets
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from accounts.authentication import caller_in
+from conversations import search
+from conversations.api.tree_serializers import HitSerializer
+from conversations.models import Role, SearchEntry
+from rini.web import query
+from rini.web.api_schema import problems
+from rini.web.query import described
+
+_PARAMETERS = [
+    OpenApiParameter("q", OpenApiTypes.STR, required=True, description="What to look for."),
+    described("session_id", "Only in this session.", OpenApiTypes.UUID),
+    described("role", "Only messages of this role."),
+    described("tag", "Only in sessions with this tag."),
+    described("archived", "Only in archived sessions, or the others.", OpenApiTypes.BOOL),
+]
+
+
+class SearchView(viewsets.GenericViewSet[SearchEntry]):
+    queryset = SearchEntry.objects.none()
+    serializer_class = HitSerializer
+
+    @extend_schema(
+        summary="Search sessions and messages",
+        tags=["sessions"],
+        parameters=_PARAMETERS,
+        responses={200: HitSerializer(many=True), **problems(400, 401)},
+    )
+    def list(self, request: Request) -> Response:
+        """Titles and messages that have every word, the best first. Words match from their
+        beginning; of Korean, Chinese and Japanese any part matches."""
+        question = query.text(request, "q") or ""
+        found = search.ranked(caller_in(request).user, question).filter(**_filters(request))
+        page = self.paginate_queryset(found) or []
+        hits = [search.hit(entry, question) for entry in page]
+        return self.get_paginated_response(HitSerializer(hits, many=True).data)
+
+
+def _filters(request: Request) -> dict[str, Any]:
+    tag = query.text(request, "tag")
+    wanted = {
+        "session": query.uuid(request, "session_id"),
+        "message__role": query.choice(request, "role", Role.values),
+        "session__tags__contains": [tag] if tag else None,
+        "session__archived": query.flag(request, "archived"),
+    }
+    return {name: value for name, value in wanted.items() if value is not None}

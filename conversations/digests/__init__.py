@@ -1,0 +1,1 @@
+"""What Rini itself asks a model about a conversation: titles and summaries."""

@@ -1,0 +1,1 @@
+"""What goes in and out as a file: attachments of messages, exports and imports."""

@@ -1,0 +1,150 @@
+"""Endpoints outside of Django in the same OpenAPI document as its views.
+
+They carry `extend_schema` on their methods as views do; drf-spectacular reads it off stand-ins.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any, cast
+
+from django.contrib.admindocs.views import simplify_regex
+from rest_framework import serializers
+from rest_framework.views import APIView
+
+import conversations.routing
+import providers.routing
+import rini.dialects.routing
+from rini import service
+from rini.openapi.examples import ANSWERS, BY_MEDIA_TYPE, EXAMPLES, OF_COMPONENTS
+from rini.web.api_schema import Failures
+from rini.web.http import Endpoint
+
+Described = tuple[str, str, str, Callable[..., Any]]
+Json = dict[str, Any]
+
+
+class Detail(serializers.Serializer[Any]):
+    detail = serializers.CharField()
+
+
+class ErrorText(serializers.Serializer[Any]):
+    error = serializers.CharField()
+
+
+class OpenAIErrorBody(serializers.Serializer[Any]):
+    message = serializers.CharField()
+    type = serializers.CharField()
+    param = serializers.CharField(allow_null=True)
+    code = serializers.CharField(allow_null=True)
+
+
+class OpenAIError(serializers.Serializer[Any]):
+    error = OpenAIErrorBody()
+
+
+_JSON = "application/json"
+_FAILURES = {
+    "openai": Failures(OpenAIError, _JSON),
+    "session_chat": Failures(Detail, _JSON),
+    "one_shot": Failures(Detail, _JSON),
+    "conversation_rag": Failures(ErrorText, _JSON),
+}
+"""How the dialects tell their errors, by the name of their package."""
+_SERVICE = {"/": service.index, "/livez/": service.livez, "/readyz/": service.readyz}
+"""What plain Django answers."""
+
+
+def add_endpoints(endpoints: list[Described]) -> list[Described]:
+    """drf-spectacular's preprocessing hook: its own findings and the endpoints beside Django."""
+    routes = (
+        *providers.routing.http_routes,
+        *conversations.routing.http_routes,
+        *rini.dialects.routing.http_routes,
+    )
+    return [
+        *endpoints,
+        *(found for route in routes for found in _described(route)),
+        *(
+            (path, path, "GET", _stand_in("Service", {"get": method}))
+            for path, method in _SERVICE.items()
+        ),
+    ]
+
+
+def add_examples(result: Json, **_: Any) -> Json:
+    """drf-spectacular's postprocessing hook: every property shows what it looks like.
+
+    Documentation pages put the examples of whole bodies together from them.
+    """
+    for name, component in result["components"]["schemas"].items():
+        for field, schema in component.get("properties", {}).items():
+            own = OF_COMPONENTS.get(name.removesuffix("Request"), {})
+            example = own.get(field, EXAMPLES.get(field))
+            if example is not None and "example" not in schema and "$ref" not in schema:
+                schema["example"] = example
+    for operation, answer in ANSWERS.items():
+        for _media_type, content in _undescribed(result, operation):
+            content["example"] = answer
+            if isinstance(answer, list):
+                content["schema"] = {"type": "array", "items": content["schema"]}
+    for operation, by_type in BY_MEDIA_TYPE.items():
+        for media_type, content in _undescribed(result, operation):
+            content["example"] = by_type[media_type]
+    return result
+
+
+def _undescribed(result: Json, operation: tuple[str, str]) -> Iterator[tuple[str, Json]]:
+    """The answers that no component describes, and their media types."""
+    method, path = operation
+    for answer in result["paths"][path][method]["responses"].values():
+        for media_type, content in answer.get("content", {}).items():
+            if "$ref" not in content["schema"]:
+                yield media_type, content
+
+
+def loosen_choices(result: Json, **_: Any) -> Json:
+    """drf-spectacular's postprocessing hook: a thing may fit several of the shapes it may have."""
+    for component in result["components"]["schemas"].values():
+        if "oneOf" in component and "discriminator" not in component:
+            component["anyOf"] = component.pop("oneOf")
+    return result
+
+
+def shape_streams(result: Json, **_: Any) -> Json:
+    """drf-spectacular's postprocessing hook: the schema of an event stream is that of its events.
+
+    (As of OpenAPI 3.2, and as tools take it in 3.0.)
+    """
+    for methods in result["paths"].values():
+        for operation in methods.values():
+            stream = operation["responses"].get("200", {}).get("content", {})
+            if "text/event-stream" in stream:
+                stream["text/event-stream"]["schema"] = _EVENT
+    return result
+
+
+_TEXT = {"type": "string"}
+_EVENT = {
+    "type": "object",
+    "description": "One server-sent event.",
+    "properties": {"id": _TEXT, "event": _TEXT, "data": _TEXT},
+    "required": ["data"],
+}
+
+
+def _described(route: Any) -> Iterator[Described]:
+    endpoint: Endpoint = route.callback
+    regex = route.pattern.regex.pattern
+    methods = {name: getattr(type(endpoint), name, None) for name in Endpoint.methods}
+    offered = {name: method for name, method in methods.items() if method}
+    _, _, dialect = type(endpoint).__module__.partition("rini.dialects.")
+    failures = _FAILURES.get(dialect.split(".")[0])
+    view = _stand_in(type(endpoint).__name__, {**offered, "failures": failures})
+    path = simplify_regex(regex).replace("<", "{").replace(">", "}")
+    return ((path, regex, name.upper(), view) for name in offered)
+
+
+def _stand_in(name: str, members: Json) -> Callable[..., Any]:
+    view = type(name, (APIView,), members)
+    return cast(type[APIView], view).as_view()

@@ -1,0 +1,1 @@
+"""What `make run` starts and watches: servers, worker and the data folder."""

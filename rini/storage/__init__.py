@@ -1,0 +1,1 @@
+"""PostgreSQL and Valkey: connections, statements, wake-ups, locks and what is remembered."""

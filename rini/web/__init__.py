@@ -1,0 +1,1 @@
+"""What every route shares: endpoints, errors, parsing, event streams, request ids, retries."""

@@ -1,0 +1,248 @@
+"""Endpoints outside of Django's request handler, for what is hot or streams.
+
+An `Endpoint` is an ASGI application for one path. Its methods are named after HTTP's, take a
+`Request` and return starlette's `Response`; errors become problem details here. It stands in
+Channels' `URLRouter`, which gives it the path's arguments. Django's handler costs more than ten
+times as much a request, because it hops between threads for its middleware.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import aclosing
+from functools import cache
+from typing import Any, ClassVar, TypeVar, cast
+
+import orjson
+import structlog
+from django.conf import settings
+from django.urls import URLPattern, re_path
+from django.utils.translation import get_language
+from rest_framework.exceptions import ValidationError
+from rest_framework.serializers import Serializer
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from rini.errors import InvalidInput, MethodNotAllowed, RiniError, problem
+from rini.web import sse
+from rini.web.api import PROBLEM_JSON, as_rini_error, field_errors
+from rini.web.once import answer_of, has_key, once
+from rini.web.parsing import parse_json, read_body
+from rini.web.request_id import request_id
+
+UUID_PATTERN = "[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
+"""The pattern of an id in a path …"""
+MESSAGE_PATTERN = "[0-9]{1,18}"
+"""… and that of a message's."""
+R = TypeVar("R")
+Handler = Callable[[Request], Awaitable[Response]]
+log = structlog.get_logger(__name__)
+
+
+class Endpoint:
+    """One path. Subclasses define ``async def get(self, request)``, ``post`` and so on."""
+
+    methods: ClassVar[tuple[str, ...]] = ("get", "post", "put", "patch", "delete")
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        request = Request({**scope, "path_params": scope["url_route"]["kwargs"]}, receive)
+        try:
+            response = await self._answer(request)
+        except ClientDisconnect:
+            return
+        except Exception as error:
+            # The boundary of the process: what is not known here is a bug, and becomes a 500.
+            response = self.error_response(_known(error))
+        await response(scope, receive, send)
+
+    async def _answer(self, request: Request) -> ASGIApp:
+        handler = self._handler(request)
+        return await (once(self, handler, request) if has_key(request.scope) else handler(request))
+
+    def stream_again(self, name: str, request: Request) -> Response | None:
+        """The stream of the generation of that id, for endpoints whose streams can be read again.
+
+        (See `rini.web.once`.)
+        """
+        return None
+
+    def _handler(self, request: Request) -> Handler:
+        handlers: dict[str, Handler] = {
+            method.upper(): getattr(self, method)
+            for method in self.methods
+            if hasattr(self, method)
+        }
+        if request.method == "HEAD" and "GET" in handlers:
+            return handlers["GET"]
+        if request.method not in handlers:
+            allowed = ", ".join(handlers)
+            raise MethodNotAllowed(f"{request.method} is not possible here, only {allowed}.")
+        return handlers[request.method]
+
+    def error_response(self, error: RiniError) -> Response:
+        """`error` in the shape of this API; dialects have their own."""
+        return json_response(
+            problem(error, request_id()),
+            status=error.status,
+            headers=error.headers,
+            media_type=PROBLEM_JSON,
+        )
+
+
+class Whole(Endpoint):
+    """An application that does not stream, Django's for instance, whose POSTs are done once."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if has_key(scope):
+            await super().__call__(scope, receive, send)
+        else:
+            await self.app(scope, receive, send)
+
+    async def post(self, request: Request) -> Response:
+        return await answer_of(self.app, request)
+
+
+def _known(error: Exception) -> RiniError:
+    known = as_rini_error(error)
+    if known is None:
+        log.exception("unexpected error", exc_info=error)
+        return RiniError()
+    return known
+
+
+def route(pattern: str, application: Any) -> URLPattern:
+    """A path and its ASGI application, for Channels' `URLRouter`. (Django's types know views.)"""
+    return cast(URLPattern, re_path(pattern, application))
+
+
+def json_response(
+    value: Any,
+    *,
+    status: int = 200,
+    headers: dict[str, str] | None = None,
+    media_type: str = "application/json",
+) -> Response:
+    return Response(orjson.dumps(value), status, headers, media_type)
+
+
+async def json_body(request: Request, *, optional: bool = False) -> Any:
+    """The request's JSON; raises `TooLarge` before it has read more than is allowed.
+
+    Of an `optional` body that is missing it is an empty object.
+    """
+    body = await read_body(request)
+    return parse_json(body) if body or not optional else {}
+
+
+def validated(serializer_class: type[Serializer[Any]], body: Any) -> dict[str, Any]:
+    """`body` as `serializer_class` reads it; raises `InvalidInput` with the fields' messages."""
+    if not isinstance(body, dict):
+        raise InvalidInput("The body is to be a JSON object.")
+    try:
+        return dict(_reader(serializer_class, get_language()).run_validation(body))
+    except ValidationError as error:
+        raise InvalidInput(errors=field_errors(error.detail)) from None
+
+
+@cache
+def _reader(serializer_class: type[Serializer[Any]], language: str | None) -> Serializer[Any]:
+    """One for all requests of a language, in which its messages stay: making a serializer's fields
+    takes longer than what they do."""
+    return serializer_class()
+
+
+async def unless_disconnected(request: Request, work: Awaitable[R]) -> R:
+    """Await `work`, but cancel it and raise `ClientDisconnect` when the caller goes away.
+
+    For calls whose result nobody would get otherwise; the request's body must have been read.
+    """
+    task = asyncio.ensure_future(work)
+    gone = asyncio.ensure_future(_disconnected(request.receive))
+    try:
+        await asyncio.wait({task, gone}, return_when=asyncio.FIRST_COMPLETED)
+        if task.done():
+            return task.result()
+        raise ClientDisconnect
+    finally:
+        gone.cancel()
+        if not task.done():
+            task.cancel()
+            await asyncio.wait({task})
+
+
+async def _disconnected(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
+
+
+class EventStream(Response):
+    """Server-sent events. `frames` yields whole frames; it is closed when the reader goes.
+
+    A comment line (`keepalive`; empty: nothing) goes out in silence, so that proxies keep the
+    connection and a reader that has gone is noticed.
+    """
+
+    def __init__(
+        self,
+        frames: AsyncGenerator[bytes, None],
+        headers: dict[str, str] | None = None,
+        *,
+        keepalive: bytes = sse.comment(),
+    ) -> None:
+        super().__init__(
+            status_code=200,
+            headers={"Cache-Control": "no-cache", "X-Accel-Buffering": "no", **(headers or {})},
+            media_type="text/event-stream",
+        )
+        del self.headers["content-length"]
+        self.frames = frames
+        self.keepalive = keepalive
+        self._last_sent = 0.0
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await send(
+            {
+                "type": "http.response.start",
+                "status": self.status_code,
+                "headers": self.raw_headers,
+            }
+        )
+        sending = asyncio.create_task(self._send_frames(send))
+        gone = asyncio.create_task(_disconnected(receive))
+        try:
+            await self._keep_alive({sending, gone}, send)
+        finally:
+            gone.cancel()
+            sending.cancel()
+            await asyncio.wait({sending, gone})
+        if not sending.cancelled():
+            sending.result()
+
+    async def _send_frames(self, send: Send) -> None:
+        async with aclosing(self.frames) as frames:
+            async for frame in frames:
+                self._last_sent = time.monotonic()
+                await send({"type": "http.response.body", "body": frame, "more_body": True})
+        await send({"type": "http.response.body", "body": b""})
+
+    async def _keep_alive(self, until: set[asyncio.Task[None]], send: Send) -> None:
+        silence = settings.STREAM_KEEPALIVE_SECONDS
+        self._last_sent = time.monotonic()
+        while True:
+            rest = self._last_sent + silence - time.monotonic()
+            done, _ = await asyncio.wait(
+                until, timeout=max(rest, 0.01), return_when=asyncio.FIRST_COMPLETED
+            )
+            if done:
+                return
+            if time.monotonic() - self._last_sent >= silence:
+                self._last_sent = time.monotonic()
+                await send(
+                    {"type": "http.response.body", "body": self.keepalive, "more_body": True}
+                )

@@ -1,0 +1,88 @@
+"""Forms with files, for endpoints outside of Django. The body is limited as every other."""
+
+from __future__ import annotations
+
+import io
+import unicodedata
+from dataclasses import dataclass
+from typing import IO, Any
+
+from django.core.exceptions import SuspiciousOperation
+from django.core.files.uploadedfile import SimpleUploadedFile, UploadedFile
+from django.core.files.uploadhandler import FileUploadHandler
+from django.http.multipartparser import MultiPartParser, MultiPartParserError
+from django.http.request import QueryDict
+from django.utils.datastructures import MultiValueDict
+from rest_framework.exceptions import UnsupportedMediaType
+from starlette.requests import Request
+
+from rini.errors import InvalidInput
+from rini.web.parsing import read_body
+
+MAX_NAME_CHARACTERS = 255
+
+
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """A file of a form. Its name is the caller's, made harmless: data to show, never a path."""
+
+    name: str
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    fields: dict[str, str]
+    files: dict[str, Upload]
+
+
+async def form_body(request: Request) -> Form:
+    """The request's form; of a field that stands in it twice the last.
+
+    Raises `TooLarge`, `InvalidInput` for what is no form, and DRF's `UnsupportedMediaType`.
+    """
+    media_type = request.headers.get("content-type", "")
+    if not media_type.lower().startswith("multipart/form-data"):
+        raise UnsupportedMediaType(media_type or "nothing")
+    body = await read_body(request)
+    meta = {"CONTENT_TYPE": media_type, "CONTENT_LENGTH": str(len(body))}
+    try:
+        fields, files = _parsed(meta, body)
+    except (MultiPartParserError, SuspiciousOperation) as error:
+        raise InvalidInput(f"The form cannot be read: {error}") from None
+    return Form(
+        {name: text for name, text in fields.items() if isinstance(text, str)},
+        {name: _upload(file) for name, file in files.items() if isinstance(file, UploadedFile)},
+    )
+
+
+def harmless(name: str) -> str:
+    """A file's name as data: no path, nothing invisible, and its letters composed (NFC)."""
+    name = unicodedata.normalize("NFC", name).replace("\\", "/").rpartition("/")[2]
+    visible = "".join(c for c in name if unicodedata.category(c) not in {"Cc", "Cf", "Cs", "Co"})
+    return visible.strip()[-MAX_NAME_CHARACTERS:]
+
+
+def _upload(file: UploadedFile[Any]) -> Upload:
+    return Upload(harmless(file.name or ""), file.read())
+
+
+def _parsed(
+    meta: dict[str, Any], body: bytes
+) -> tuple[QueryDict, MultiValueDict[str, UploadedFile[Any]]]:
+    return MultiPartParser(meta, io.BytesIO(body), [_Collector()]).parse()
+
+
+class _Collector(FileUploadHandler):
+    """Keeps files in memory, where the body has been already."""
+
+    def new_file(self, *args: Any, **options: Any) -> None:
+        super().new_file(*args, **options)
+        self.file: IO[bytes] = io.BytesIO()
+
+    def receive_data_chunk(self, raw_data: bytes, start: int) -> None:
+        self.file.write(raw_data)
+
+    def file_complete(self, file_size: int) -> UploadedFile[Any]:
+        self.file.seek(0)
+        return SimpleUploadedFile(self.file_name or "", self.file.read())

@@ -1,0 +1,154 @@
+"""Requests with an ``Idempotency-Key`` are done once: the hook of every endpoint.
+
+Such a request runs to its end though its caller goes away, and the retry gets its answer. A stream
+that names its generation (``X-Generation-ID``) is kept as that name, from its first byte on: a
+retry reads the same generation again. Of other streams nothing is kept: they end with their reader,
+and a retry asks the model anew.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Protocol
+from uuid import UUID
+
+import structlog
+from django.conf import settings
+from django.utils.module_loading import import_string
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from rini.storage.database import in_database, in_database_patiently
+from rini.storage.loops import uninterrupted
+from rini.web import idempotency
+from rini.web.idempotency import Asked, Kept
+from rini.web.parsing import read_body
+
+HEADER = "idempotency-key"
+REPLAYED = {"Idempotency-Replayed": "true"}
+STREAM_NAME = "x-generation-id"
+NOT_KEPT = {"content-length", "set-cookie"}
+Handler = Callable[[Request], Awaitable[Response]]
+log = structlog.get_logger(__name__)
+
+
+class Resuming(Protocol):
+    """What an endpoint says of its streams."""
+
+    def stream_again(self, name: str, request: Request) -> Response | None:
+        """The stream of that name from its beginning; None if it cannot be read again."""
+        ...
+
+
+def has_key(scope: Scope) -> bool:
+    """Whether a request is one to be done once."""
+    return scope["method"] == "POST" and any(
+        name == HEADER.encode() for name, _ in scope["headers"]
+    )
+
+
+async def once(endpoint: Resuming, handler: Handler, request: Request) -> ASGIApp:
+    """The answer to a request with a key: `handler`'s, or the one that it has got before.
+
+    Raises what `idempotency.claim` does, and what `handler` does: then nothing is kept.
+    """
+    body = await read_body(request)
+    asked = idempotency.asked(
+        request.headers[HEADER],
+        await _owner(request.headers),
+        request.method,
+        _address(request),
+        body,
+    )
+    if kept := await in_database(idempotency.claim, asked):
+        return _again(endpoint, kept, request)
+    try:
+        response = await handler(Request(request.scope, _lasting(body)))
+    except BaseException:
+        await _forget(asked)
+        raise
+    return await _remembered(endpoint, asked, request, response)
+
+
+async def answer_of(app: ASGIApp, request: Request) -> Response:
+    """The whole answer of an ASGI application that does not stream."""
+    head: Message = {}
+    body = bytearray()
+
+    async def collect(message: Message) -> None:
+        head.update(message if message["type"] == "http.response.start" else {})
+        body.extend(message.get("body", b""))
+
+    await app(request.scope, request.receive, collect)
+    response = Response(bytes(body), head["status"])
+    response.raw_headers = list(head["headers"])
+    return response
+
+
+async def _owner(headers: Mapping[str, str]) -> UUID | None:
+    """The caller's user, as `settings.REQUEST_OWNER` finds it; None without a valid token."""
+    find: Callable[[Mapping[str, str]], Awaitable[UUID | None]]
+    find = import_string(settings.REQUEST_OWNER)
+    return await find(headers)
+
+
+def _address(request: Request) -> str:
+    return f"{request.url.path.rstrip('/')}?{request.url.query}"
+
+
+def _lasting(body: bytes) -> Receive:
+    """Gives the body that was read, and then never says that the caller is gone."""
+    given = False
+
+    async def receive() -> Message:
+        nonlocal given
+        if given:
+            await asyncio.Event().wait()
+        given = True
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    return receive
+
+
+async def _remembered(
+    endpoint: Resuming, asked: Asked, request: Request, response: Response
+) -> ASGIApp:
+    """Keep the answer before it goes out, so that whoever has seen it can have it again."""
+    if response.status_code >= 400:
+        await _forget(asked)
+        return response
+    is_stream = response.headers.get("content-type", "").startswith("text/event-stream")
+    name = response.headers.get(STREAM_NAME, "") if is_stream else ""
+    if is_stream and not (name and endpoint.stream_again(name, request)):
+        return _Unkept(response, asked)
+    headers = {k: v for k, v in response.headers.items() if k not in NOT_KEPT}
+    kept = Kept(response.status_code, headers, b"" if is_stream else bytes(response.body), name)
+    await uninterrupted(in_database_patiently(idempotency.keep, asked, kept))
+    return response
+
+
+def _again(endpoint: Resuming, kept: Kept, request: Request) -> ASGIApp:
+    stream = endpoint.stream_again(kept.stream, request) if kept.stream else None
+    response = stream or Response(kept.body, kept.status, dict(kept.headers))
+    response.headers.update(REPLAYED)
+    return response
+
+
+async def _forget(asked: Asked) -> None:
+    await uninterrupted(in_database_patiently(idempotency.release, asked))
+
+
+class _Unkept:
+    """A stream whose request is being done for as long as it flows, and forgotten then."""
+
+    def __init__(self, response: Response, asked: Asked) -> None:
+        self.response = response
+        self.asked = asked
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            await self.response(scope, receive, send)
+        finally:
+            await _forget(self.asked)

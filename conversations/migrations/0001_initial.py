@@ -152,7 +152,7 @@ class Migration(migrations.Migration):
                 ('first_seq', models.PositiveIntegerField()),
                 ('last_seq', models.PositiveIntegerField()),
                 ('events', models.JSONField()),
-                ('generation', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='journal', to='conversations.answering.generation')),
+                ('generation', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='journal', to='conversations.generation')),
             ],
             options={
                 'verbose_name': 'journal segment',

@@ -17,11 +17,7 @@ from providers.errors import ProviderFailed
 from providers.metering import Metered
 from providers.models import ModelKind
 from providers.types import EmbeddingInput, Embeddings, Target
-
-MAX_INPUTS = {"google": 100, "mistral": 256, "zhipu": 64}
-"""How many inputs a provider takes in one request, by its slug …"""
-MAX_INPUTS_ELSEWHERE = 2048
-"""… and those that are not named: as OpenAI."""
+from providers.vendors import vendor
 
 
 class Embedding(Metered):
@@ -58,7 +54,7 @@ class Embedding(Metered):
         return _joined(self._answers)
 
     def _batches(self) -> Iterator[Sequence[EmbeddingInput]]:
-        size = MAX_INPUTS.get(self.target.provider, MAX_INPUTS_ELSEWHERE)
+        size = vendor(self.target.provider).inputs_per_embedding_call
         for at in range(0, len(self.inputs), size):
             yield self.inputs[at : at + size]
 

@@ -19,11 +19,9 @@ from genai_prices.data_snapshot import get_snapshot
 from genai_prices.types import ModelInfo, ModelPrice, Provider, StartDateConstraint
 
 from providers.rates import Rates
+from providers.vendors import VENDORS, vendor
 
 SERVICE_TIERS = ("flex", "priority", "fast")
-WHOLE_TABLE = ("openrouter",)
-"""Providers whose every model is priced, though the catalogue lists only few of them."""
-_IDS = {"zhipu": "zai"}
 _NANO_PER_MILLION = Decimal(10**9)
 _NANO_PER_THOUSAND = Decimal(10**12)
 _OPTIONAL = {
@@ -47,15 +45,15 @@ def rates_of(provider: str, model: str, *, puts_out: bool) -> tuple[Rates, ...]:
 
     A model that `puts_out` tokens has no price without one for these; an embedding model has.
     """
-    known = _providers().get(_IDS.get(provider, provider))
+    known = _providers().get(vendor(provider).genai_prices or provider)
     found = known.find_model(model) if known else None
     rates = _all_rates(found) if found else ()
     return rates if found and not (puts_out and _is_free_of_output(found)) else ()
 
 
 def whole_table() -> Iterator[tuple[str, str, tuple[Rates, ...]]]:
-    """Provider, model and rows of every model of `WHOLE_TABLE`."""
-    for slug in WHOLE_TABLE:
+    """Provider, model and rows of every model of the vendors that are priced whole."""
+    for slug in (known.slug for known in VENDORS if known.priced_whole):
         for model in _providers()[slug].models:
             if not _is_free_of_output(model) and (rates := _all_rates(model)):
                 yield slug, model.id, rates

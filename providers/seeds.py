@@ -1,4 +1,4 @@
-"""The providers and models that Rini knows from the start.
+"""The providers and models that a new installation begins with.
 
 What models cost comes from `providers.genai`. What they can do, and what they cost where that has
 no price, comes from the table that litellm ships,
@@ -26,23 +26,16 @@ import orjson
 
 from billing.pricing import EVERY_MODEL
 from providers import genai
-from providers.models import ModelKind, Provider, WireKind
+from providers.models import ModelKind, Provider
 from providers.rates import FREE, Rates
+from providers.vendors import VENDORS
 
 TABLE = "model_prices_and_context_window_backup.json"
 OWN_SOURCE = "rini"
 RATES_UNIT = 10**15
 """Nano-dollars per million tokens in a dollar per token."""
 
-_SLUGS = {
-    "anthropic": "anthropic",
-    "deepseek": "deepseek",
-    "gemini": "google",
-    "groq": "groq",
-    "mistral": "mistral",
-    "openai": "openai",
-    "zai": "zhipu",
-}
+_SLUGS = {vendor.litellm_table: vendor.slug for vendor in VENDORS if vendor.litellm_table}
 # Entries of mode "chat" that are no chat models of text, or are billed by more than tokens.
 _OTHER_THINGS = re.compile(
     r"^ft:|audio|search|realtime|tts|lyria|deep-research|computer-use|guard|robotics|omni|container"
@@ -72,9 +65,6 @@ class SeedModel:
     source: str = OWN_SOURCE
 
 
-FREE_PROVIDERS = ("demo", "local", "ollama")
-"""Whatever their models are named, these cost nothing: rows for every model say so."""
-
 _OWN_MODELS = (
     SeedModel("demo", "demo", context_window=32_000, max_output_tokens=4_096, tools=False),
     SeedModel("openrouter", "openrouter/auto", vision=True, tools=True),
@@ -92,21 +82,16 @@ _OWN_MODELS = (
 def providers() -> list[Provider]:
     """Every provider, unsaved."""
     return [
-        _compatible("openai", "OpenAI", "https://api.openai.com/v1"),
-        _through_litellm("anthropic", "Anthropic", "https://api.anthropic.com", "anthropic"),
-        _through_litellm(
-            "google", "Google", "https://generativelanguage.googleapis.com/v1beta", "gemini"
-        ),
-        _compatible("zhipu", "Zhipu", "https://open.bigmodel.cn/api/paas/v4"),
-        _compatible("deepseek", "DeepSeek", "https://api.deepseek.com/v1"),
-        _compatible("groq", "Groq", "https://api.groq.com/openai/v1"),
-        _compatible("mistral", "Mistral", "https://api.mistral.ai/v1"),
-        _compatible("openrouter", "OpenRouter", "https://openrouter.ai/api/v1", any_model=True),
-        _compatible(
-            "ollama", "Ollama", "http://127.0.0.1:11434/v1", any_model=True, needs_key=False
-        ),
-        _compatible("local", "Local server", "", any_model=True, needs_key=False),
-        Provider(slug="demo", name="Demo", wire=WireKind.DEMO, needs_key=False),
+        Provider(
+            slug=vendor.slug,
+            name=vendor.name,
+            wire=vendor.wire,
+            litellm_prefix=vendor.litellm_prefix,
+            default_base_url=vendor.address,
+            needs_key=vendor.needs_key,
+            any_model=vendor.any_model,
+        )
+        for vendor in VENDORS
     ]
 
 
@@ -125,7 +110,7 @@ def _with_maintained_rates(model: SeedModel) -> SeedModel:
 
 def prices() -> dict[tuple[str, str], tuple[tuple[Rates, ...], str]]:
     """The rates, and where they are from, by provider and model."""
-    every = {(provider, EVERY_MODEL): (FREE, OWN_SOURCE) for provider in FREE_PROVIDERS}
+    every = {(vendor.slug, EVERY_MODEL): (FREE, OWN_SOURCE) for vendor in VENDORS if vendor.is_free}
     listed = {(slug, name): (rates, genai.source()) for slug, name, rates in genai.whole_table()}
     return (
         every
@@ -142,20 +127,6 @@ def rate(dollars_per_token: float) -> int:
     """A JSON number of the table as an exact rate: 1.5e-07 is 150,000,000."""
     exact = Decimal(str(dollars_per_token)) * RATES_UNIT
     return int(exact.to_integral_value())
-
-
-def _compatible(slug: str, name: str, address: str, **more: Any) -> Provider:
-    return Provider(slug=slug, name=name, wire=WireKind.OPENAI, default_base_url=address, **more)
-
-
-def _through_litellm(slug: str, name: str, address: str, prefix: str) -> Provider:
-    return Provider(
-        slug=slug,
-        name=name,
-        wire=WireKind.LITELLM,
-        litellm_prefix=prefix,
-        default_base_url=address,
-    )
 
 
 @cache

@@ -9,15 +9,8 @@ from providers import access
 from providers.catalogue import Route
 from providers.models import Model, ModelKind
 from providers.naming import find_provider, invalid
+from providers.vendors import vendor
 from rini.errors import Forbidden
-
-USUAL = {
-    "openai": "gpt-4.1-mini",
-    "anthropic": "claude-haiku-4-5",
-    "google": "gemini-2.5-flash",
-    "zhipu": "glm-4v-plus",
-}
-"""Models that are good enough for a look and not dear."""
 
 
 def usual_model(caller: Caller, provider: str) -> str:
@@ -52,4 +45,4 @@ def _rank(model: Model) -> int:
 
 
 def _is_usual(model: Model) -> bool:
-    return USUAL.get(model.provider_id) == model.name
+    return vendor(model.provider_id).vision_model == model.name

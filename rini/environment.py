@@ -55,11 +55,12 @@ def provider_addresses(environment: Mapping[str, str]) -> dict[str, str]:
     return {provider: address.rstrip("/") for provider, address in found.items()}
 
 
-def provider_keys(environment: Mapping[str, str]) -> dict[str, Secret]:
-    """The operator's ``<PROVIDER>_API_KEY`` by provider; ``GEMINI_API_KEY`` serves google too."""
+def provider_keys(environment: Mapping[str, str], further: Mapping[str, str]) -> dict[str, Secret]:
+    """The operator's ``<PROVIDER>_API_KEY`` by provider; `further` variables by their provider."""
     found = _by_provider(environment, "_API_KEY")
-    if gemini := found.pop("gemini", ""):
-        found.setdefault("google", gemini)
+    for variable, provider in further.items():
+        if key := found.pop(variable.removesuffix("_API_KEY").lower(), ""):
+            found.setdefault(provider, key)
     return {provider: Secret(key) for provider, key in found.items()}
 
 

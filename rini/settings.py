@@ -13,6 +13,7 @@ from pathlib import Path
 import django_stubs_ext
 import environ
 
+from providers.vendors import FURTHER_KEY_VARIABLES
 from rini import __version__, environment, logs
 from rini.running import datadir
 
@@ -249,7 +250,7 @@ SPECTACULAR_SETTINGS = {
 
 # -- models and their providers -----------------------------------------------------------------
 PROVIDER_BASE_URLS = environment.provider_addresses(os.environ)
-PROVIDER_API_KEYS = environment.provider_keys(os.environ)
+PROVIDER_API_KEYS = environment.provider_keys(os.environ, FURTHER_KEY_VARIABLES)
 CATALOGUE_REMEMBERED_SECONDS = env.float("CATALOGUE_REMEMBERED_SECONDS", default=3.0)
 PROVIDER_CONNECT_TIMEOUT = env.float("PROVIDER_CONNECT_TIMEOUT", default=10.0)
 PROVIDER_READ_TIMEOUT = env.float("PROVIDER_READ_TIMEOUT", default=300.0)

@@ -10,6 +10,7 @@ import orjson
 from providers.errors import ProviderError, ProviderFailed, ProviderUnavailable
 from providers.refusals import from_stream, scrubbed
 from providers.types import ChatRequest, Chunk, Completion, EmbeddingInput, Embeddings, Target
+from providers.vendors import vendor
 from providers.wires.http import VendorClient, VendorResponse
 from rini.web.sse import EventTooLong, Parser
 
@@ -55,7 +56,10 @@ class OpenAIWire:
         return _with("data", await self._ask("POST", "embeddings", target, body), target)
 
     async def verify(self, target: Target) -> None:
-        await self.models(target)
+        path = vendor(target.provider).free_check.strip("/")
+        answer = await self._ask("GET", path, target)
+        if not isinstance(answer, dict):
+            raise _no_sense(answer, target)
 
     async def models(self, target: Target) -> list[str]:
         """The names of the models that the server lists, in its order."""

@@ -8,7 +8,7 @@ import pytest
 from billing.models import UsageRecord
 from conversations.models import Generation, Message, Session
 from providers.models import ApiKey
-from rini.dialects.conversation_rag.translate import provider_of
+from providers.vendors import vendor_of_model
 from tests.conftest import User
 from tests.conversations.conftest import eventually
 from tests.dialects.conftest import OPERATORS_KEY
@@ -65,7 +65,7 @@ def conversation(alice: User) -> int:
     ],
 )
 def test_a_models_name_speaks_of_its_provider(model: str, provider: str | None) -> None:
-    assert provider_of(model) == provider
+    assert vendor_of_model(model) == provider
 
 
 @pytest.mark.parametrize(
@@ -85,6 +85,26 @@ def test_a_model_is_at_its_vendor_else_in_the_catalogue_else_at_the_own_server(
 ) -> None:
     create(alice, model=model, api_key=None)
     assert alice.get("/sessions/").json()[0]["model"] == stored
+
+
+@pytest.mark.parametrize(
+    "model", ["claude-3-5-haiku-20241022", "gpt-9-secret", "우리-모델", "nosuch/model"]
+)
+def test_a_key_for_a_model_that_nobody_knows_goes_to_nobody(
+    alice: User, stage: Stage, model: str
+) -> None:
+    body = {"title": "대화", "model": model, "api_key": OWN_KEY}
+    answer = alice.post("/api/conversations/create", json=body)
+    assert answer.status_code == 400
+    assert model in answer.json()["error"]
+    assert not ApiKey.objects.exists()
+    assert not Session.objects.exists()
+
+
+def test_a_key_for_the_own_server_is_given_to_it_by_name(alice: User, stage: Stage) -> None:
+    number = create(alice, model="local/우리-모델")
+    assert ask(alice, number).status_code == 200
+    assert [call.key for call in stage.calls_of(model="우리-모델")] == [OWN_KEY]
 
 
 def test_without_an_own_server_an_unknown_model_is_a_bad_request(

@@ -9,7 +9,7 @@ import httpx
 import openai
 import pytest
 
-from providers.embedding import MAX_INPUTS
+from providers.vendors import vendor
 from tests.conftest import User
 from tests.conversations.conftest import PROVIDER_KEY, add_keys
 from tests.dialects.openai_client import alices, ledger_row
@@ -95,7 +95,8 @@ def test_token_ids_are_refused_where_only_texts_are_taken(
 def test_many_inputs_are_asked_in_batches_and_answered_in_order(
     alices: openai.OpenAI, stage: Stage
 ) -> None:
-    texts = [f"{number}번 문서" for number in range(MAX_INPUTS["google"] * 2 + 1)]
+    most = vendor("google").inputs_per_embedding_call
+    texts = [f"{number}번 문서" for number in range(2 * most + 1)]
     answer = alices.embeddings.create(model=GEMINI, input=texts, dimensions=16)
     assert [item.index for item in answer.data] == list(range(len(texts)))
     for item, text in zip(answer.data, texts, strict=True):

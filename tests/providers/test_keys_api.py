@@ -168,6 +168,15 @@ def test_a_good_key_is_valid_by_a_call_that_costs_nothing(
     assert (call.method, call.key) == ("GET", VALUE)
 
 
+def test_a_key_is_checked_where_its_vendor_asks_for_one(alice: User, stage: Stage) -> None:
+    """OpenRouter's list of models answers everybody."""
+    Provider.objects.filter(slug="openrouter").update(base_url=f"{stage.openai_url}")
+    made = add(alice, model_provider="openrouter")
+    assert alice.post(f"/api-keys/{made['id']}/verify").json() == {"valid": True}
+    (call,) = stage.calls
+    assert call.path.endswith("/key")
+
+
 @pytest.mark.parametrize("provider", ["openai", "anthropic", "google"])
 def test_a_bad_key_is_not_valid_and_the_reason_is_told(
     alice: User, stage: Stage, provider: str

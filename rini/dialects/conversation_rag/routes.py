@@ -24,6 +24,7 @@ from conversations.answering.generation import Running
 from conversations.api.serializers import TextField
 from conversations.models import Message, Session
 from providers.serializers import KeyValue
+from providers.vendors import vendor_of_model
 from rini.dialects.conversation_rag import translate
 from rini.errors import InvalidInput, RiniError, sentence
 from rini.storage.database import in_database
@@ -103,7 +104,7 @@ class Create(ConversationEndpoint):
             caller,
             title=body["title"],
             model=body["model"],
-            provider=translate.provider_of(body["model"]),
+            provider=vendor_of_model(body["model"]),
             key=key,
         )
         return json_response(translate.created(conversation, key.last4 if key else None))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from datetime import datetime
 from typing import Any, Protocol
@@ -12,15 +11,6 @@ import orjson
 from conversations.answering.events import JournalEvent, failure_of
 
 SHOWN_ROLES = ("user", "assistant")
-# What the names of vendors' models begin with.
-_PROVIDERS = {
-    "openai": r"gpt|chatgpt|o\d",
-    "zhipu": r"glm",
-    "anthropic": r"claude",
-    "google": r"gemini|gemma",
-    "deepseek": r"deepseek",
-    "mistral": r"mistral|ministral|magistral|codestral|devstral|pixtral|open-mi[sx]tral",
-}
 
 
 class Number(Protocol):
@@ -39,14 +29,6 @@ class Conversation(Protocol):
 class Message(Protocol):
     role: str
     content: str
-
-
-def provider_of(model: str) -> str | None:
-    """The provider that a model's bare name speaks of; None: any may have it."""
-    for slug, beginnings in _PROVIDERS.items():
-        if "/" not in model and re.match(rf"(?:{beginnings})(?![a-z])", model, re.IGNORECASE):
-            return slug
-    return None
 
 
 def created(conversation: Conversation, key_ending: str | None) -> dict[str, Any]:

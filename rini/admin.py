@@ -8,7 +8,7 @@ from django.contrib import admin
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
-from rini.models import Process
+from rini.models import PeriodicTask, Process
 
 admin.site.site_header = _("Rini: administration")
 admin.site.site_title = "Rini"
@@ -29,3 +29,9 @@ class ReadOnlyAdmin(admin.ModelAdmin[Any]):
 class ProcessAdmin(ReadOnlyAdmin):
     list_display = ["id", "started_at", "beat_at"]
     ordering = ["-beat_at"]
+
+
+@admin.register(PeriodicTask)
+class PeriodicTaskAdmin(ReadOnlyAdmin):
+    list_display = ["name", "succeeded_at", "failed_at", "runs"]
+    ordering = ["name"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import datetime
 
 import redis
 from django.conf import settings
@@ -12,9 +13,15 @@ from django.utils import timezone
 from drf_spectacular.utils import extend_schema
 
 from rini import __version__
+from rini.storage import periodic
+from rini.web import draining
 from rini.web.api_schema import inline
 
-_READINESS = inline("Readiness", "status", "database", "redis", "version", "timestamp")
+_READINESS = inline(
+    "Readiness",
+    *("status", "database", "redis", "periodic_work", "periodic_work_last_run"),
+    *("version", "timestamp"),
+)
 _redis = redis.Redis.from_url(settings.REDIS_URL, socket_timeout=2, socket_connect_timeout=2)
 
 
@@ -43,12 +50,22 @@ def livez(request: HttpRequest) -> JsonResponse:
 
 @extend_schema(auth=[], responses={200: _READINESS, 503: _READINESS})
 def readyz(request: HttpRequest) -> JsonResponse:
-    """The database and the cache answer too: 200, else 503."""
+    """The database and the cache answer too, and the process is not about to end: 200, else 503.
+
+    `degraded` is still ready: requests are answered, but the clock or the worker does not run, so
+    what dead processes left is not cleared up.
+    """
     states = parts()
     ready = all(state == "connected" for state in states.values())
-    status = "healthy" if ready else "unhealthy"
+    work = _periodic_work() if ready else {}
+    if draining.is_under_way():
+        ready, status = False, "draining"
+    elif not ready:
+        status = "unhealthy"
+    else:
+        status = "degraded" if work["periodic_work"] == "late" else "healthy"
     return JsonResponse(
-        {"status": status, **states, "version": __version__, "timestamp": _now()},
+        {"status": status, **states, **work, "version": __version__, "timestamp": _now()},
         status=200 if ready else 503,
     )
 
@@ -56,6 +73,14 @@ def readyz(request: HttpRequest) -> JsonResponse:
 def parts() -> dict[str, str]:
     """What Rini cannot do without, each ``connected`` or ``disconnected``."""
     return {"database": _state(_ask_database), "redis": _state(_ask_redis)}
+
+
+def _periodic_work() -> dict[str, str | None]:
+    last = periodic.last_run()
+    return {
+        "periodic_work": "late" if periodic.late() else "on time",
+        "periodic_work_last_run": _moment(last) if last else None,
+    }
 
 
 def _state(ask: Callable[[], None]) -> str:
@@ -76,4 +101,8 @@ def _ask_redis() -> None:
 
 
 def _now() -> str:
-    return timezone.now().isoformat().replace("+00:00", "Z")
+    return _moment(timezone.now())
+
+
+def _moment(moment: datetime) -> str:
+    return moment.isoformat().replace("+00:00", "Z")

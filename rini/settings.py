@@ -286,6 +286,7 @@ LEDGER_RETENTION_MONTHS = env.int("LEDGER_RETENTION_MONTHS", default=0)
 JOURNAL_FLUSH_SECONDS = env.float("JOURNAL_FLUSH_SECONDS", default=0.1)
 JOURNAL_RETENTION_HOURS = env.int("JOURNAL_RETENTION_HOURS", default=24)
 PROCESS_DEAD_AFTER_SECONDS = env.float("PROCESS_DEAD_AFTER_SECONDS", default=10.0)
+SHUTDOWN_GRACE_SECONDS = env.float("SHUTDOWN_GRACE_SECONDS", default=10.0)
 STREAM_KEEPALIVE_SECONDS = env.float("STREAM_KEEPALIVE_SECONDS", default=15.0)
 
 # -- background work ----------------------------------------------------------------------------

@@ -10,7 +10,7 @@ which closes the connection to the vendor.
 from __future__ import annotations
 
 import asyncio
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from functools import partial
 from uuid import UUID
 
@@ -157,6 +157,14 @@ def cancel(generation_id: UUID, status: GenerationStatus) -> None:
     """End an answer if this process writes it; see `stopping` for the others."""
     if running := _running.get(generation_id):
         running.cancel(status)
+
+
+async def all_ended(within: float) -> None:
+    """Wait until no answer of this process is being written, but at most so many seconds."""
+    with suppress(TimeoutError):
+        async with asyncio.timeout(within):
+            while _running:
+                await asyncio.wait({running.task for running in _running.values()})
 
 
 async def interrupt_all() -> None:

@@ -36,6 +36,7 @@ sed 's/.*"access_token": *"\\([^"]*\\)".*/\\1/')
 -d '{{"text": "Hello! 안녕하세요!", "provider": "demo", "model": "demo"}}'
 """
 PASSWORD = "  (user {name}, password {password}: shown this once)"  # noqa: S105  # a form for one
+NO_PASSWORD = "  (password lost: .venv/bin/python manage.py changepassword {name})"  # noqa: S105  # none
 
 
 def main() -> None:
@@ -117,19 +118,20 @@ def _migrations() -> Iterator[tuple[str, str]]:
 
 
 def _start_serving(supervisor: Supervisor, folder: Path, listener: socket) -> None:
-    _say("starting the web server and the worker")
+    _say("starting the web server, the worker and the clock")
     root = settings.BASE_DIR
     web_workers = settings.WEB_WORKERS
     for number in range(1, web_workers + 1):
         name = f"web server {number}" if web_workers > 1 else "web server"
-        supervisor.start(serving.web(name, listener, root, settings.MAX_REQUEST_BYTES))
-    schedule = folder / "beat-schedule"
-    supervisor.start(serving.worker(schedule, root, settings.WORKER_CONCURRENCY))
+        supervisor.start(serving.web(name, listener, root))
+    supervisor.start(serving.worker(root, settings.WORKER_CONCURRENCY))
+    supervisor.start(serving.clock(folder / "clock-schedule", root))
 
 
 def _greet(folder: Path, password: str) -> None:
     address = serving.address(settings.HOST, settings.PORT)
-    shown = PASSWORD.format(name=datadir.ADMIN, password=password) if password else ""
+    form = PASSWORD if password else NO_PASSWORD
+    shown = form.format(name=datadir.ADMIN, password=password)
     sys.stdout.write(GREETING.format(address=address, password=shown) + "\n")
     sys.stdout.flush()
     if password:

@@ -17,8 +17,8 @@ from django.utils.translation import gettext_lazy as _
 from billing import budgets, corrections
 from billing.counters import Counter
 from billing.models import Budget, Hold, Price, UsageRecord
-from billing.periods import is_timezone
 from rini.money import dollars
+from rini.timezones import is_timezone
 
 
 class NeverChanged(admin.ModelAdmin[Any]):

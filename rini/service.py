@@ -19,6 +19,7 @@ _redis = redis.Redis.from_url(settings.REDIS_URL, socket_timeout=2, socket_conne
 
 
 @extend_schema(
+    summary="Say what answers here",
     auth=[],
     responses={200: inline("Index", "message", "service", "status", "version", "timestamp")},
 )
@@ -35,13 +36,13 @@ def index(request: HttpRequest) -> JsonResponse:
     )
 
 
-@extend_schema(auth=[], responses={200: inline("Alive", "status")})
+@extend_schema(summary="Say that it lives", auth=[], responses={200: inline("Alive", "status")})
 def livez(request: HttpRequest) -> JsonResponse:
     """The process answers; says nothing of what it needs."""
     return JsonResponse({"status": "alive"})
 
 
-@extend_schema(auth=[], responses={200: _READINESS, 503: _READINESS})
+@extend_schema(summary="Check the readiness", auth=[], responses={200: _READINESS, 503: _READINESS})
 def readyz(request: HttpRequest) -> JsonResponse:
     """The database and the cache answer too: 200, else 503."""
     states = parts()

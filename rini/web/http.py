@@ -26,7 +26,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from rini.errors import InvalidInput, MethodNotAllowed, RiniError, problem
+from rini.errors import InvalidInput, MethodNotAllowed, NotFound, RiniError, problem
 from rini.web import sse
 from rini.web.api import PROBLEM_JSON, as_rini_error, field_errors
 from rini.web.once import answer_of, has_key, once
@@ -41,6 +41,8 @@ log = structlog.get_logger(__name__)
 class Endpoint:
     """One path. Subclasses define ``async def get(self, request)``, ``post`` and so on."""
 
+    tags: ClassVar[list[str]]
+    """What it belongs to in the OpenAPI document."""
     methods: ClassVar[tuple[str, ...]] = ("get", "post", "put", "patch", "delete")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -55,6 +57,8 @@ class Endpoint:
         await response(scope, receive, send)
 
     async def _answer(self, request: Request) -> ASGIApp:
+        if any("\x00" in argument for argument in request.path_params.values()):
+            raise NotFound  # PostgreSQL keeps no NUL, so that nothing has such a name
         handler = self._handler(request)
         return await (once(self, handler, request) if has_key(request.scope) else handler(request))
 
@@ -143,7 +147,7 @@ def validated(serializer_class: type[Serializer[Any]], body: Any, **options: Any
     that a body changes, `partial` where it may leave out what stays, its `context`.
     """
     if not isinstance(body, dict):
-        raise InvalidInput("The body must be a JSON object.")
+        raise InvalidInput(errors={"body": ["Give a JSON object."]})
     reader = serializer_class(**options) if options else _reader(serializer_class, get_language())
     try:
         return dict(reader.run_validation(body))

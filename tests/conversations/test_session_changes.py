@@ -112,7 +112,7 @@ def test_a_session_is_found_by_its_new_title_and_not_by_its_old_one(alice: User)
     assert aliases(alice, q="새로") == []
 
 
-@pytest.mark.parametrize("query", ["archived=maybe", "pinned=", "q=!!", "q=" + "x" * 201, "q=%00"])
+@pytest.mark.parametrize("query", ["archived=maybe", "pinned=2", "q=!!", "q=" + "x" * 201, "q=%00"])
 def test_a_filter_that_makes_no_sense_is_refused(alice: User, query: str) -> None:
     answer = alice.get(f"/sessions/?{query}")
     assert answer.status_code == 400

@@ -6,12 +6,13 @@ from collections.abc import Callable
 
 import redis
 from django.conf import settings
-from django.db import DatabaseError, connection
+from django.db import DatabaseError
 from django.http import HttpRequest, JsonResponse
 from django.utils import timezone
 from drf_spectacular.utils import extend_schema
 
 from rini import __version__
+from rini.storage.statements import execute
 from rini.web.api_schema import inline
 
 _READINESS = inline("Readiness", "status", "database", "redis", "version", "timestamp")
@@ -68,8 +69,7 @@ def _state(ask: Callable[[], None]) -> str:
 
 
 def _ask_database() -> None:
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT 1")
+    execute("SELECT 1")
 
 
 def _ask_redis() -> None:

@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
-import redis
-from django.conf import settings
 from django.db import DatabaseError
 from django.http import HttpRequest, JsonResponse
 from django.utils import timezone
 from drf_spectacular.utils import extend_schema
 
 from rini import __version__
+from rini.storage import valkey
 from rini.storage.statements import execute
 from rini.web.api_schema import inline
 
 _READINESS = inline("Readiness", "status", "database", "redis", "version", "timestamp")
-_redis = redis.Redis.from_url(settings.REDIS_URL, socket_timeout=2, socket_connect_timeout=2)
 
 
 @extend_schema(
@@ -57,23 +53,19 @@ def readyz(request: HttpRequest) -> JsonResponse:
 
 def parts() -> dict[str, str]:
     """What Rini cannot do without, each ``connected`` or ``disconnected``."""
-    return {"database": _state(_ask_database), "redis": _state(_ask_redis)}
+    return {"database": _state(_database_answers()), "redis": _state(valkey.answers())}
 
 
-def _state(ask: Callable[[], None]) -> str:
+def _state(answers: bool) -> str:
+    return "connected" if answers else "disconnected"
+
+
+def _database_answers() -> bool:
     try:
-        ask()
-    except (DatabaseError, redis.RedisError):
-        return "disconnected"
-    return "connected"
-
-
-def _ask_database() -> None:
-    execute("SELECT 1")
-
-
-def _ask_redis() -> None:
-    _redis.ping()
+        execute("SELECT 1")
+    except DatabaseError:
+        return False
+    return True
 
 
 def _now() -> str:

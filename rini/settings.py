@@ -146,14 +146,6 @@ DATABASES["default"]["OPTIONS"] = {
     if DATABASE_POOL_SIZE
     else False,
 }
-CACHES = {
-    "default": {
-        "BACKEND": "django.core.cache.backends.redis.RedisCache",
-        "LOCATION": REDIS_URL,
-        "OPTIONS": {"socket_timeout": 2, "socket_connect_timeout": 2},
-    }
-}
-
 # Files of messages: in the data folder, or, where a bucket is named, at S3 or what speaks as it.
 MEDIA_ROOT = DATA_DIR / "files"
 FILE_UPLOAD_PERMISSIONS = 0o600

@@ -17,6 +17,7 @@ from django.utils.translation import ngettext
 
 from accounts import refresh, throttles
 from accounts.models import ApiToken, RefreshToken, User
+from rini.admin import ReadOnlyAdmin
 from rini.errors import RateLimited, Unavailable
 
 
@@ -106,9 +107,10 @@ class AccountAdmin(UserAdmin):  # type: ignore[type-arg]  # not generic at run t
 
 
 @admin.register(ApiToken)
-class ApiTokenAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # not generic at run time
+class ApiTokenAdmin(ReadOnlyAdmin):
     """Tokens are made by their users; an operator can look at them and revoke them."""
 
+    may = frozenset({"delete"})
     list_display = ("name", "prefix", "user", "created_at", "expires_at", "last_used_at")
     list_select_related = ("user",)
     search_fields = ("name", "prefix", "user__username", "user__id")
@@ -118,12 +120,6 @@ class ApiTokenAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # not generic 
         *("created_at", "expires_at", "last_used_at", "former_valid_until"),
     )
     actions = ("revoke",)
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
 
     def get_actions(self, request: HttpRequest) -> dict[str, Any]:
         actions = super().get_actions(request)
@@ -139,19 +135,10 @@ class ApiTokenAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # not generic 
 
 
 @admin.register(RefreshToken)
-class RefreshTokenAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # not generic at run time
+class RefreshTokenAdmin(ReadOnlyAdmin):
     """The logins of users, to look at."""
 
     list_display = ("id", "user", "family", "created_at", "expires_at", "consumed_at", "revoked_at")
     list_select_related = ("user",)
     search_fields = ("user__username", "user__id", "family")
     fields = ("user", "family", "created_at", "expires_at", "consumed_at", "revoked_at")
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False

@@ -14,11 +14,10 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-import redis
-from django.conf import settings
 from django.http import HttpRequest
 
-from rini.errors import RateLimited, Unavailable
+from rini.errors import RateLimited
+from rini.storage import valkey
 
 WINDOW_SECONDS = 300
 # One address soon stops at one name. Many addresses together get further, so that nobody can lock
@@ -26,8 +25,6 @@ WINDOW_SECONDS = 300
 PER_NAME_AND_ADDRESS = 10
 PER_ADDRESS = 100
 PER_NAME = 100
-
-_redis = redis.Redis.from_url(settings.REDIS_URL, socket_timeout=2, socket_connect_timeout=2)
 
 
 @contextmanager
@@ -61,13 +58,13 @@ def address_of(request: HttpRequest | None) -> str:
 
 
 def _add(key: str, count: int) -> int:
-    try:
-        with _redis.pipeline(transaction=True) as pipe:
-            pipe.incrby(key, count)
-            pipe.expire(key, WINDOW_SECONDS)
-            return int(pipe.execute()[0])
-    except redis.RedisError as error:
-        raise Unavailable("Passwords cannot be checked now: Valkey is away.") from error
+    with (
+        valkey.needed("Passwords cannot be checked now: Valkey is away."),
+        valkey.client().pipeline(transaction=True) as pipe,
+    ):
+        pipe.incrby(key, count)
+        pipe.expire(key, WINDOW_SECONDS)
+        return int(pipe.execute()[0])
 
 
 def _key(window: float, name: str, network: str) -> str:

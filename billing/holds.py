@@ -129,6 +129,12 @@ def place_all(placements: Sequence[Placement]) -> list[BudgetExceeded | None]:
     return _place([{**p, "process_id": process_id, "amount_nano": _amount(p)} for p in placements])
 
 
+_INSERT = f"""
+    INSERT INTO billing_hold ({names(Hold)})
+    SELECT {names(Hold)} FROM json_populate_recordset(NULL::billing_hold, %s)
+"""  # noqa: S608  # names of columns
+
+
 @transaction.atomic
 def _place(rows: Sequence[Placement]) -> list[BudgetExceeded | None]:
     counters.share()
@@ -138,6 +144,9 @@ def _place(rows: Sequence[Placement]) -> list[BudgetExceeded | None]:
     execute(_INSERT, [orjson.dumps(placed).decode()])
     counted.store()
     return refusals
+
+
+_COLUMNS = [field.attname for field in UsageRecord._meta.concrete_fields]
 
 
 @transaction.atomic
@@ -180,23 +189,18 @@ def _amount(placement: Placement) -> int:
     )
 
 
-def _take_out(ids: list[UUID]) -> dict[UUID, Mapping[str, Any]]:
-    """Delete holds, and return the columns of those that were there."""
-    rows = (dict(zip(_HELD, row, strict=True)) for row in execute(_TAKE_OUT, [ids]))
-    return {row["id"]: row for row in rows}
-
-
-_COLUMNS = [field.attname for field in UsageRecord._meta.concrete_fields]
 _HELD = [field.attname for field in Hold._meta.concrete_fields]
-_INSERT = f"""
-    INSERT INTO billing_hold ({names(Hold)})
-    SELECT {names(Hold)} FROM json_populate_recordset(NULL::billing_hold, %s)
-"""  # noqa: S608  # names of columns
 _TAKE_OUT = f"""
     WITH locked AS (SELECT id FROM billing_hold WHERE id = ANY(%s) ORDER BY id FOR UPDATE)
     DELETE FROM billing_hold USING locked WHERE billing_hold.id = locked.id
     RETURNING {names(Hold, "billing_hold")}
 """  # noqa: S608  # names of columns
+
+
+def _take_out(ids: list[UUID]) -> dict[UUID, Mapping[str, Any]]:
+    """Delete holds, and return the columns of those that were there."""
+    rows = (dict(zip(_HELD, row, strict=True)) for row in execute(_TAKE_OUT, [ids]))
+    return {row["id"]: row for row in rows}
 
 
 async def _place_batch(placements: Sequence[Placement]) -> Sequence[BudgetExceeded | None]:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta
-from functools import lru_cache
 from typing import NamedTuple
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from zoneinfo import ZoneInfo
 
 BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
 """Where the one window of period ``total`` starts."""
@@ -28,16 +27,6 @@ def window(period: str, timezone: str, at: datetime) -> Window:
     zone = ZoneInfo(timezone)
     first, after = _days(period, at.astimezone(zone).date())
     return Window(_midnight(first, zone), _midnight(after, zone))
-
-
-@lru_cache(maxsize=1000)
-def is_timezone(name: str) -> bool:
-    """Whether `name` is a time zone as “Asia/Seoul” is."""
-    try:
-        ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError, OSError):
-        return False
-    return name != "localtime"
 
 
 def _days(period: str, day: date) -> tuple[date, date]:

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any, Literal, NamedTuple
 from zoneinfo import ZoneInfo
 
-from django.db import connection, transaction
+from django.db import transaction
 from django.db.models import Max, Min
 from psycopg import sql
 
@@ -15,6 +15,7 @@ from billing import periods
 from billing.filters import Filters
 from billing.models import Rollup
 from billing.rollups import MINUTES, SUMS, bucket_of
+from rini.storage.statements import execute
 
 GroupBy = Literal["hour", "day", "week", "month", "model", "provider", "session", "purpose"]
 SHOWN = tuple(name for name in SUMS if name != "charged_nano")
@@ -57,6 +58,10 @@ def total(groups: Sequence[Sums]) -> Sums:
     return Sums(None, *(sum(getattr(group, name) for group in groups) for name in SHOWN))
 
 
+# Tens of thousands of sessions: their sums fit, so that nothing is sorted on disk.
+_ENOUGH_MEMORY = "SET LOCAL work_mem = '128MB'"
+
+
 def _sums(filters: Filters, group: sql.Composable, order: str) -> list[tuple[Any, ...]]:
     columns = sql.SQL(", ").join(
         sql.SQL("sum({0})::bigint AS {0}").format(sql.Identifier(name)) for name in SHOWN
@@ -65,11 +70,9 @@ def _sums(filters: Filters, group: sql.Composable, order: str) -> list[tuple[Any
     query = sql.SQL("SELECT {}, {} FROM ({}) AS parts GROUP BY 1 ORDER BY {}").format(
         group, columns, parts, sql.SQL(order)
     )
-    with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute(_ENOUGH_MEMORY)
-        cursor.execute(query)
-        rows: list[tuple[Any, ...]] = cursor.fetchall()
-    return rows
+    with transaction.atomic():
+        execute(_ENOUGH_MEMORY)
+        return execute(query)
 
 
 def _starts(filters: Filters, group_by: str, zone: ZoneInfo) -> Iterator[datetime]:
@@ -110,6 +113,24 @@ def _named(local: datetime, group_by: str) -> str:
     return local.strftime(_FORMATS[group_by]) if group_by in _FORMATS else local.isoformat()
 
 
+_SAME = "session_id, provider, model, purpose"
+_ROLLUPS = sql.SQL(
+    f"SELECT bucket AS at, {_SAME}, {', '.join(SHOWN)} FROM billing_rollup"  # noqa: S608  # constants
+)
+# A call without a price counts as unpriced until a correction has given it one.
+_ROWS = sql.SQL("""
+    SELECT date_bin('15 minutes', created_at, '2000-01-01T00:00Z') AS at,
+        session_id, provider, model, purpose, (corrects_id IS NULL)::int AS calls,
+        coalesce(input_tokens, 0) AS input_tokens,
+        coalesce(cached_input_tokens, 0) AS cached_input_tokens,
+        coalesce(output_tokens, 0) AS output_tokens, coalesce(cost_nano, 0) AS cost_nano,
+        (cost_nano IS NULL AND NOT EXISTS (
+            SELECT FROM billing_usagerecord later WHERE later.corrects_id = record.id
+        ))::int AS unpriced_calls
+    FROM billing_usagerecord record
+""")
+
+
 def _parts(filters: Filters) -> Iterator[sql.Composable]:
     """The rollups that lie within the time as a whole, and the rows before and behind them."""
     since, until = filters.since, filters.until
@@ -142,24 +163,6 @@ def _part(
     return table + sql.SQL(" WHERE ") + sql.SQL(" AND ").join([sql.SQL("true"), *conditions])
 
 
-# Tens of thousands of sessions: their sums fit, so that nothing is sorted on disk.
-_ENOUGH_MEMORY = "SET LOCAL work_mem = '128MB'"
-_SAME = "session_id, provider, model, purpose"
-_ROLLUPS = sql.SQL(
-    f"SELECT bucket AS at, {_SAME}, {', '.join(SHOWN)} FROM billing_rollup"  # noqa: S608  # constants
-)
-# A call without a price counts as unpriced until a correction has given it one.
-_ROWS = sql.SQL("""
-    SELECT date_bin('15 minutes', created_at, '2000-01-01T00:00Z') AS at,
-        session_id, provider, model, purpose, (corrects_id IS NULL)::int AS calls,
-        coalesce(input_tokens, 0) AS input_tokens,
-        coalesce(cached_input_tokens, 0) AS cached_input_tokens,
-        coalesce(output_tokens, 0) AS output_tokens, coalesce(cost_nano, 0) AS cost_nano,
-        (cost_nano IS NULL AND NOT EXISTS (
-            SELECT FROM billing_usagerecord later WHERE later.corrects_id = record.id
-        ))::int AS unpriced_calls
-    FROM billing_usagerecord record
-""")
 _COLUMN = {
     "model": sql.SQL("provider || '/' || model"),
     "provider": sql.SQL("provider"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from django.db import connection, transaction
+from django.db import transaction
 from django.utils import timezone
 
 from accounts.models import User
@@ -12,6 +12,7 @@ from conversations import search, tree
 from conversations.answering import transcript
 from conversations.models import Message, MessageStatus, Session
 from rini.errors import Conflict, NotFound
+from rini.storage.statements import execute
 
 _KEPT = ("alias", "system_prompt", "memory_mode", "model", "metadata", "tags")
 _OWN = ("id", "session", "parent_message")
@@ -55,9 +56,7 @@ def fork(user: User, session_id: UUID, message_id: int) -> Session:
     if Message.objects.filter(id__in=path, status=MessageStatus.STREAMING).exists():
         raise Conflict("An answer of this path is still being written. Fork it when it has ended.")
     copy = Session.objects.create(user=user, **{name: getattr(source, name) for name in _KEPT})
-    with connection.cursor() as cursor:
-        cursor.execute(_COPY, {"path": path, "session": copy.id})
-        copy.active_message_id = cursor.fetchone()[0]
+    [(copy.active_message_id,)] = execute(_COPY, {"path": path, "session": copy.id})
     copy.last_accessed = timezone.now()
     copy.save(update_fields=["active_message_id", "last_accessed"])
     search.index_title(copy)

@@ -17,7 +17,10 @@ from rini.web.http import Endpoint, json_body, json_response, unless_disconnecte
 class TextEmbeddings(Endpoint):
     """``POST /llm/embeddings/``"""
 
+    tags = ["llm"]
+
     @extend_schema(
+        summary="Embed texts",
         request=EmbeddingRequest,
         responses={200: EmbeddingAnswer, **problems(400, 401, 403, 429, 502, 503, 504)},
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from django.contrib import admin
 from django.http import HttpRequest
@@ -16,17 +16,24 @@ admin.site.index_title = _("What runs, who uses it, and what it costs")
 
 
 class ReadOnlyAdmin(admin.ModelAdmin[Any]):
-    """What programs write and people only read; deleting stays possible."""
+    """What programs write and people read. What people may do besides stands in `may`: ``add``,
+    ``delete``."""
+
+    may: ClassVar[frozenset[str]] = frozenset()
 
     def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
+        return "add" in self.may and super().has_add_permission(request)
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
 
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return "delete" in self.may and super().has_delete_permission(request, obj)
+
 
 @admin.register(Process)
 class ProcessAdmin(ReadOnlyAdmin):
+    may = frozenset({"delete"})
     list_display = ["id", "started_at", "beat_at"]
     ordering = ["-beat_at"]
 

@@ -46,7 +46,7 @@ class Server(uvicorn.Server):
         await super().shutdown(sockets)
 
 
-def main() -> None:
+def main(application: str = "rini.asgi:application") -> None:
     parser = argparse.ArgumentParser(prog="python -m rini.server", description=__doc__)
     parser.add_argument("--host", default=settings.HOST)
     parser.add_argument("--port", type=int, default=settings.PORT)
@@ -54,7 +54,7 @@ def main() -> None:
     options = parser.parse_args()
     server = Server(
         uvicorn.Config(
-            "rini.asgi:application",
+            application,
             host=options.host,
             port=options.port,
             log_config=None,  # the logs are Rini's own (`rini.logs`)

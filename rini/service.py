@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import datetime
 
-import redis
-from django.conf import settings
-from django.db import DatabaseError, connection
+from django.db import DatabaseError
 from django.http import HttpRequest, JsonResponse
 from django.utils import timezone
 from drf_spectacular.utils import extend_schema
 
 from rini import __version__
-from rini.storage import periodic
+from rini.storage import periodic, valkey
+from rini.storage.statements import execute
 from rini.web import draining
 from rini.web.api_schema import inline
 
@@ -22,10 +20,10 @@ _READINESS = inline(
     *("status", "database", "redis", "periodic_work", "periodic_work_last_run"),
     *("version", "timestamp"),
 )
-_redis = redis.Redis.from_url(settings.REDIS_URL, socket_timeout=2, socket_connect_timeout=2)
 
 
 @extend_schema(
+    summary="Say what answers here",
     auth=[],
     responses={200: inline("Index", "message", "service", "status", "version", "timestamp")},
 )
@@ -42,13 +40,13 @@ def index(request: HttpRequest) -> JsonResponse:
     )
 
 
-@extend_schema(auth=[], responses={200: inline("Alive", "status")})
+@extend_schema(summary="Say that it lives", auth=[], responses={200: inline("Alive", "status")})
 def livez(request: HttpRequest) -> JsonResponse:
     """The process answers; says nothing of what it needs."""
     return JsonResponse({"status": "alive"})
 
 
-@extend_schema(auth=[], responses={200: _READINESS, 503: _READINESS})
+@extend_schema(summary="Check the readiness", auth=[], responses={200: _READINESS, 503: _READINESS})
 def readyz(request: HttpRequest) -> JsonResponse:
     """The database and the cache answer too, and the process is not about to end: 200, else 503.
 
@@ -72,7 +70,7 @@ def readyz(request: HttpRequest) -> JsonResponse:
 
 def parts() -> dict[str, str]:
     """What Rini cannot do without, each ``connected`` or ``disconnected``."""
-    return {"database": _state(_ask_database), "redis": _state(_ask_redis)}
+    return {"database": _state(_database_answers()), "redis": _state(valkey.answers())}
 
 
 def _periodic_work() -> dict[str, str | None]:
@@ -83,21 +81,16 @@ def _periodic_work() -> dict[str, str | None]:
     }
 
 
-def _state(ask: Callable[[], None]) -> str:
+def _state(answers: bool) -> str:
+    return "connected" if answers else "disconnected"
+
+
+def _database_answers() -> bool:
     try:
-        ask()
-    except (DatabaseError, redis.RedisError):
-        return "disconnected"
-    return "connected"
-
-
-def _ask_database() -> None:
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT 1")
-
-
-def _ask_redis() -> None:
-    _redis.ping()
+        execute("SELECT 1")
+    except DatabaseError:
+        return False
+    return True
 
 
 def _now() -> str:

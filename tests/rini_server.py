@@ -19,12 +19,14 @@ ROOT = Path(__file__).parent.parent
 class RiniServer:
     """`python -m rini.server` on a free port, as `make run` starts it. What it logs is in `log`."""
 
-    def __init__(self, environment: dict[str, str], port: int | None = None) -> None:
+    def __init__(
+        self, environment: dict[str, str], port: int | None = None, module: str = "rini.server"
+    ) -> None:
         self.port = port or free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self._log = tempfile.NamedTemporaryFile(prefix="rini-server-", suffix=".log")  # noqa: SIM115  # lives as long as the server
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "rini.server", "--port", str(self.port)],
+            [sys.executable, "-m", module, "--port", str(self.port)],
             env={"SHUTDOWN_GRACE_SECONDS": "2", **environment},
             cwd=ROOT,
             stdout=self._log,

@@ -7,6 +7,7 @@ import os
 import re
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -102,8 +103,15 @@ def _flat(routes: Iterator[tuple[str, set[str]]]) -> Iterator[tuple[str, str]]:
 
 
 def test_every_operation_says_what_it_is_for(document: Document) -> None:
-    silent = [(p, m) for p, m, told in operations(document) if not told.get("description")]
+    wanted = ("summary", "description", "tags")
+    silent = [(p, m) for p, m, told in operations(document) if not all(map(told.get, wanted))]
     assert not silent
+
+
+def test_no_two_operations_have_the_same_summary(document: Document) -> None:
+    """They stand side by side in a list, without their addresses in some tools."""
+    summaries = Counter(told.get("summary") for _, _, told in operations(document))
+    assert [name for name, count in summaries.items() if count > 1] == []
 
 
 def test_every_body_and_answer_has_an_example(document: Document) -> None:

@@ -26,6 +26,7 @@ from conversations.api.serializers import (
 from providers.gateway import Call
 from rini.errors import InvalidInput
 from rini.storage.database import in_database
+from rini.web import query
 from rini.web.api_schema import problems
 from rini.web.http import (
     Endpoint,
@@ -47,9 +48,9 @@ class Answering(Endpoint):
 class TextCompletion(Answering):
     """``POST /llm/text-completion/``: a text for a model, as a turn of a session or alone."""
 
-    @extend_schema(
-        summary="Answer a text", tags=["llm"], request=TextCompletionRequest, responses=ANSWER
-    )
+    tags = ["llm"]
+
+    @extend_schema(summary="Answer a text", request=TextCompletionRequest, responses=ANSWER)
     async def post(self, request: Request) -> Response:
         """Ask a model. In a session its history goes along and both messages are stored."""
         body, begun = await visit(request, _text_completion)
@@ -67,9 +68,10 @@ class TextCompletion(Answering):
 class ChatCompletion(Endpoint):
     """``POST /llm/chat-completions/``: a whole conversation for a model; nothing is stored."""
 
+    tags = ["llm"]
+
     @extend_schema(
         summary="Answer a conversation",
-        tags=["llm"],
         request=ChatCompletionRequest,
         responses={**ANSWER, (200, "application/json"): ChatCompletionAnswer},
     )
@@ -84,9 +86,10 @@ class ChatCompletion(Endpoint):
 class SessionGenerations(Endpoint):
     """``POST /sessions/{id}/generations/``: begin an answer and say at once which one it is."""
 
+    tags = ["generations"]
+
     @extend_schema(
         summary="Begin an answer",
-        tags=["generations"],
         request=TextCompletionRequest,
         responses={201: GenerationSerializer, **FAILURES},
     )
@@ -101,9 +104,10 @@ class SessionGenerations(Endpoint):
 class GenerationEvents(Endpoint):
     """``GET /generations/{id}/events``: the journal as an event stream, from a cursor on."""
 
+    tags = ["generations"]
+
     @extend_schema(
         summary="Follow an answer",
-        tags=["generations"],
         parameters=[
             OpenApiParameter("after", int, description="Go on after this event.", default=0),
             OpenApiParameter(
@@ -131,9 +135,10 @@ class GenerationEvents(Endpoint):
 class GenerationStop(Endpoint):
     """``POST /generations/{id}/stop``: end an answer; the text so far stays and is billed."""
 
+    tags = ["generations"]
+
     @extend_schema(
         summary="Stop an answer",
-        tags=["generations"],
         request=None,
         responses={200: GenerationSerializer, **problems(401, 404)},
     )
@@ -218,10 +223,8 @@ async def _frames(generation_id: UUID, after: int) -> AsyncGenerator[bytes, None
 
 def _cursor(request: Request) -> int:
     """The event after which to go on: ``Last-Event-ID``, else ``?after=``, else the beginning."""
-    text = request.headers.get("last-event-id") or request.query_params.get("after") or "0"
-    if not (text.isascii() and text.isdigit() and len(text) < 10):
-        raise InvalidInput(errors={"after": [f"Give an event's number, not {text[:50]!r}."]})
-    return int(text)
+    header = request.headers.get("last-event-id")
+    return query.whole({"after": header} if header else request, "after") or 0
 
 
 def wants_events(request: Request, body: dict[str, Any]) -> bool:

@@ -40,9 +40,10 @@ _FILE = {
 class ImageCompletion(Answering):
     """``POST /llm/image-completion/``: an image and a question, as a turn of a session or alone."""
 
+    tags = ["llm"]
+
     @extend_schema(
         summary="Ask about an image",
-        tags=["llm"],
         request={"multipart/form-data": ImageCompletionRequest},
         responses=ANSWER,
     )
@@ -66,9 +67,10 @@ class ImageCompletion(Answering):
 class MessageFile(Endpoint):
     """``GET /messages/{id}/file``: the stored attachment, for its owner."""
 
+    tags = ["messages"]
+
     @extend_schema(
-        summary="The file of a message",
-        tags=["messages"],
+        summary="Open the file of a message",
         responses={
             **{(200, mime_type): bytes for mime_type in pictures.EXTENSIONS},
             **problems(401, 404, 429, 503),

@@ -28,9 +28,9 @@ from rini.web.http import Endpoint, json_body, json_response, unless_disconnecte
 class MessageEdit(Answering):
     """``POST /messages/{id}/edit``: ask a question in another version, beside the former one."""
 
-    @extend_schema(
-        summary="Edit a question", tags=["messages"], request=EditRequest, responses=ANSWER
-    )
+    tags = ["messages"]
+
+    @extend_schema(summary="Edit a question", request=EditRequest, responses=ANSWER)
     async def post(self, request: Request) -> Response:
         """Store a new version of a user's message, a sibling of it, and answer it."""
         caller = await caller_of(request.headers)
@@ -44,9 +44,9 @@ class MessageEdit(Answering):
 class MessageRegenerate(Answering):
     """``POST /messages/{id}/regenerate``: another answer, by the same model or any other."""
 
-    @extend_schema(
-        summary="Answer anew", tags=["messages"], request=RegenerateRequest, responses=ANSWER
-    )
+    tags = ["messages"]
+
+    @extend_schema(summary="Answer anew", request=RegenerateRequest, responses=ANSWER)
     async def post(self, request: Request) -> Response:
         """Store another answer to the same question, a sibling of the former one."""
         caller = await caller_of(request.headers)
@@ -60,9 +60,10 @@ class MessageRegenerate(Answering):
 class SessionTitle(Endpoint):
     """``POST /sessions/{id}/title``: have a model name the session."""
 
+    tags = ["sessions"]
+
     @extend_schema(
         summary="Generate a title",
-        tags=["sessions"],
         request=TitleRequest,
         responses={200: SessionSerializer, **problems(400, 401, 402, 404, 429, 502, 503, 504)},
     )

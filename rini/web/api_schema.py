@@ -66,7 +66,8 @@ class Schema(AutoSchema):
         return f"{self.method.lower()}_{words}" if words else self.method.lower()
 
     def get_tags(self) -> list[str]:
-        return [_API_OF.get(self.path.split("/")[1], "service")]
+        own: list[str] = getattr(self.view, "tags", [])
+        return own
 
     def get_operation(
         self, path: str, path_regex: str, path_prefix: str, method: str, registry: Any
@@ -119,18 +120,6 @@ _IDEMPOTENCY_KEY = {
     ),
     "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]+$"},
     "example": "5f0c7d1e-6a0b-4c55-9a53-3f1f6cbb7a01",
-}
-_API_OF = {
-    **dict.fromkeys(("users", "auth", "tokens"), "accounts"),
-    "api-keys": "provider keys",
-    **dict.fromkeys(("sessions", "search"), "sessions"),
-    "messages": "messages",
-    "llm": "llm",
-    "generations": "generations",
-    **dict.fromkeys(("usage", "budgets"), "usage"),
-    "v1": "openai",
-    **dict.fromkeys(("chat", "models"), "one-shot chat"),
-    "api": "other dialects",
 }
 
 

@@ -26,17 +26,13 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from rini.errors import InvalidInput, MethodNotAllowed, RiniError, problem
+from rini.errors import InvalidInput, MethodNotAllowed, NotFound, RiniError, problem
 from rini.web import sse
 from rini.web.api import PROBLEM_JSON, as_rini_error, field_errors
 from rini.web.once import answer_of, has_key, once
 from rini.web.parsing import parse_json, read_body
 from rini.web.request_id import request_id
 
-UUID_PATTERN = "[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
-"""The pattern of an id in a path …"""
-MESSAGE_PATTERN = "[0-9]{1,18}"
-"""… and that of a message's."""
 R = TypeVar("R")
 Handler = Callable[[Request], Awaitable[Response]]
 log = structlog.get_logger(__name__)
@@ -45,6 +41,8 @@ log = structlog.get_logger(__name__)
 class Endpoint:
     """One path. Subclasses define ``async def get(self, request)``, ``post`` and so on."""
 
+    tags: ClassVar[list[str]]
+    """What it belongs to in the OpenAPI document."""
     methods: ClassVar[tuple[str, ...]] = ("get", "post", "put", "patch", "delete")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -59,6 +57,8 @@ class Endpoint:
         await response(scope, receive, send)
 
     async def _answer(self, request: Request) -> ASGIApp:
+        if any("\x00" in argument for argument in request.path_params.values()):
+            raise NotFound  # PostgreSQL keeps no NUL, so that nothing has such a name
         handler = self._handler(request)
         return await (once(self, handler, request) if has_key(request.scope) else handler(request))
 
@@ -140,12 +140,17 @@ async def json_body(request: Request, *, optional: bool = False) -> Any:
     return parse_json(body) if body or not optional else {}
 
 
-def validated(serializer_class: type[Serializer[Any]], body: Any) -> dict[str, Any]:
-    """`body` as `serializer_class` reads it; raises `InvalidInput` with the fields' messages."""
+def validated(serializer_class: type[Serializer[Any]], body: Any, **options: Any) -> dict[str, Any]:
+    """`body` as `serializer_class` reads it; raises `InvalidInput` with the fields' messages.
+
+    The one way to validate, for DRF's views too. `options` are the serializer's: the `instance`
+    that a body changes, `partial` where it may leave out what stays, its `context`.
+    """
     if not isinstance(body, dict):
-        raise InvalidInput("The body is to be a JSON object.")
+        raise InvalidInput(errors={"body": ["Give a JSON object."]})
+    reader = serializer_class(**options) if options else _reader(serializer_class, get_language())
     try:
-        return dict(_reader(serializer_class, get_language()).run_validation(body))
+        return dict(reader.run_validation(body))
     except ValidationError as error:
         raise InvalidInput(errors=field_errors(error.detail)) from None
 

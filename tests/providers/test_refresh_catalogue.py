@@ -29,7 +29,7 @@ def rolled_back(database: None) -> Iterator[None]:
     with unlocked():
         yield
         transaction.set_rollback(True)
-    pricing._remembered.clear()
+    pricing._rows.forget()
     connection.close()
 
 

@@ -68,13 +68,20 @@ class ConversationChatRequest(serializers.Serializer[Any]):
 class ConversationEndpoint(Endpoint):
     """Errors are ``{"error": "…"}``."""
 
+    tags = ["conversation RAG"]
+
     def error_response(self, error: RiniError) -> Response:
         body = {"error": sentence(error)}
         return json_response(body, status=error.status, headers=error.headers)
 
 
 class Register(ConversationEndpoint):
-    @extend_schema(request=NewUser, responses={201: OpenApiTypes.OBJECT}, auth=[])
+    @extend_schema(
+        summary="Open an account (conversation RAG)",
+        request=NewUser,
+        responses={201: OpenApiTypes.OBJECT},
+        auth=[],
+    )
     async def post(self, request: Request) -> Response:
         """Open an account."""
         fields = validated(NewUser, await json_body(request))
@@ -83,7 +90,12 @@ class Register(ConversationEndpoint):
 
 
 class Login(ConversationEndpoint):
-    @extend_schema(request=Credentials, responses={200: OpenApiTypes.OBJECT}, auth=[])
+    @extend_schema(
+        summary="Log in (conversation RAG)",
+        request=Credentials,
+        responses={200: OpenApiTypes.OBJECT},
+        auth=[],
+    )
     async def post(self, request: Request) -> Response:
         """Log in: an access token."""
         fields = validated(Credentials, await json_body(request))
@@ -93,7 +105,11 @@ class Login(ConversationEndpoint):
 
 
 class Create(ConversationEndpoint):
-    @extend_schema(request=NewConversation, responses={200: OpenApiTypes.OBJECT})
+    @extend_schema(
+        summary="Begin a conversation",
+        request=NewConversation,
+        responses={200: OpenApiTypes.OBJECT},
+    )
     async def post(self, request: Request) -> Response:
         """Begin a conversation. Its key, if it has one, serves it alone."""
         caller = await caller_of(request.headers)
@@ -111,7 +127,7 @@ class Create(ConversationEndpoint):
 
 
 class History(ConversationEndpoint):
-    @extend_schema(responses={200: OpenApiTypes.OBJECT})
+    @extend_schema(summary="Show a conversation", responses={200: OpenApiTypes.OBJECT})
     async def get(self, request: Request) -> Response:
         """A conversation with its messages, oldest first."""
         caller = await caller_of(request.headers)
@@ -120,7 +136,7 @@ class History(ConversationEndpoint):
 
 
 class List(ConversationEndpoint):
-    @extend_schema(responses={200: OpenApiTypes.OBJECT})
+    @extend_schema(summary="List conversations", responses={200: OpenApiTypes.OBJECT})
     async def get(self, request: Request) -> Response:
         """The caller's conversations, newest first."""
         caller = await caller_of(request.headers)
@@ -129,7 +145,9 @@ class List(ConversationEndpoint):
 
 
 class Delete(ConversationEndpoint):
-    @extend_schema(request=None, responses={200: OpenApiTypes.OBJECT})
+    @extend_schema(
+        summary="Delete a conversation", request=None, responses={200: OpenApiTypes.OBJECT}
+    )
     async def post(self, request: Request) -> Response:
         """Delete a conversation with its messages and its key."""
         caller = await caller_of(request.headers)
@@ -140,7 +158,9 @@ class Delete(ConversationEndpoint):
 
 class Chat(ConversationEndpoint):
     @extend_schema(
-        request=ConversationChatRequest, responses={(200, "text/event-stream"): OpenApiTypes.STR}
+        summary="Chat in a conversation",
+        request=ConversationChatRequest,
+        responses={(200, "text/event-stream"): OpenApiTypes.STR},
     )
     async def post(self, request: Request) -> Response:
         """A message, and its answer as it is written. A client that goes away stops it.

@@ -47,13 +47,17 @@ class OneShotChatRequest(serializers.Serializer[Any]):
 class OneShotEndpoint(Endpoint):
     """Errors are ``{"detail": "…"}``."""
 
+    tags = ["one-shot chat"]
+
     def error_response(self, error: RiniError) -> Response:
         body = {"detail": sentence(error)}
         return json_response(body, status=error.status, headers=error.headers)
 
 
 class Chat(OneShotEndpoint):
-    @extend_schema(request=OneShotChatRequest, responses={200: OpenApiTypes.OBJECT})
+    @extend_schema(
+        summary="Chat (one shot)", request=OneShotChatRequest, responses={200: OpenApiTypes.OBJECT}
+    )
     async def post(self, request: Request) -> Response:
         """A message, and its answer. A client that goes away stops the answer."""
         caller = await caller_or_guest(request.headers)
@@ -66,7 +70,11 @@ class Chat(OneShotEndpoint):
 
 
 class ChatStream(OneShotEndpoint):
-    @extend_schema(request=OneShotChatRequest, responses={200: OpenApiTypes.OBJECT})
+    @extend_schema(
+        summary="Begin an answer (one shot)",
+        request=OneShotChatRequest,
+        responses={200: OpenApiTypes.OBJECT},
+    )
     async def post(self, request: Request) -> Response:
         """A message; its answer is at ``/chat/stream/{stream_id}`` for an hour."""
         caller = await caller_or_guest(request.headers)
@@ -83,13 +91,16 @@ class ChatStream(OneShotEndpoint):
 
 
 class OneStream(OneShotEndpoint):
-    @extend_schema(responses={(200, "text/event-stream"): OpenApiTypes.STR})
+    @extend_schema(
+        summary="Read an answer (one shot)",
+        responses={(200, "text/event-stream"): OpenApiTypes.STR},
+    )
     async def get(self, request: Request) -> Response:
         """The answer from its beginning, as it is written. It goes on when the reader goes."""
         caller = await caller_or_guest(request.headers)
         return EventStream(_frames(await _find(caller, request)))
 
-    @extend_schema(responses={200: OpenApiTypes.OBJECT})
+    @extend_schema(summary="Stop an answer (one shot)", responses={200: OpenApiTypes.OBJECT})
     async def delete(self, request: Request) -> Response:
         """Stop the answer; what has come of it stays."""
         caller = await caller_or_guest(request.headers)
@@ -99,7 +110,7 @@ class OneStream(OneShotEndpoint):
 
 
 class Models(OneShotEndpoint):
-    @extend_schema(responses={200: OpenApiTypes.OBJECT})
+    @extend_schema(summary="List models (one shot)", responses={200: OpenApiTypes.OBJECT})
     async def get(self, request: Request) -> Response:
         """The chat models that the caller can use now."""
         caller = await caller_or_guest(request.headers)
@@ -109,7 +120,11 @@ class Models(OneShotEndpoint):
 
 
 class Health(OneShotEndpoint):
-    @extend_schema(responses={200: OpenApiTypes.OBJECT, 503: OpenApiTypes.OBJECT}, auth=[])
+    @extend_schema(
+        summary="Check the health (one shot)",
+        responses={200: OpenApiTypes.OBJECT, 503: OpenApiTypes.OBJECT},
+        auth=[],
+    )
     async def get(self, request: Request) -> Response:
         """What `/readyz` says, and whether the provider of `DEFAULT_MODEL` takes the server's key.
 

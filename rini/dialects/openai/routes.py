@@ -28,6 +28,8 @@ from rini.web.parsing import parse_json
 class OpenAIEndpoint(Endpoint):
     """An endpoint whose errors are in OpenAI's shape."""
 
+    tags = ["openai"]
+
     def error_response(self, error: RiniError) -> Response:
         return json_response(
             failures.body_of(error),

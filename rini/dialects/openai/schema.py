@@ -90,6 +90,7 @@ _ASKING = _errors(402, 403, 404, 502, 504)
 
 chat = extend_schema(
     operation_id="openai_chat_completions",
+    summary="Answer a conversation (OpenAI)",
     request={JSON: _CHAT},
     parameters=_HEADERS,
     responses={
@@ -100,16 +101,19 @@ chat = extend_schema(
 )
 embeddings = extend_schema(
     operation_id="openai_embeddings",
+    summary="Embed texts (OpenAI)",
     request={JSON: _EMBEDDINGS},
     parameters=_HEADERS,
     responses={(200, JSON): OpenApiResponse(_VECTORS), **_ASKING},
 )
 models = extend_schema(
     operation_id="openai_models",
+    summary="List models (OpenAI)",
     responses={(200, JSON): OpenApiResponse(_MODELS)},
 )
 one_model = extend_schema(
     operation_id="openai_model",
+    summary="Show a model (OpenAI)",
     parameters=[OpenApiParameter("model", str, OpenApiParameter.PATH)],
     responses={(200, JSON): OpenApiResponse(_MODEL), **_errors(400)},
 )

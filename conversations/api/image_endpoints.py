@@ -24,6 +24,7 @@ from conversations.files.pictures import Picture
 from providers import vision
 from providers.types import ChatMessage
 from rini.errors import InvalidInput, NotFound
+from rini.storage import files
 from rini.storage.database import in_database
 from rini.web.api_schema import problems
 from rini.web.http import Endpoint, EventStream, json_response, unless_disconnected, validated
@@ -80,7 +81,7 @@ class MessageFile(Endpoint):
         message_id = int(request.path_params["message_id"])
         message = await in_database(revisions.message_of, caller.user, message_id)
         reference = message.file_reference
-        data = await asyncio.to_thread(attachments.read, reference) if reference else None
+        data = await asyncio.to_thread(files.read, reference) if reference else None
         if data is None:
             raise NotFound(f"Message {message_id} has no file.")
         name = message.original_filename or "image"

@@ -14,15 +14,15 @@ from django.utils import timezone
 
 from billing import holds
 from billing.models import Hold, UsageRecord
-from conversations import asking, lifetime
+from conversations import lifetime
 from conversations.answering import endings, journal
 from conversations.answering.endings import Ending
 from conversations.answering.events import text_of
-from conversations.asking import Question
 from conversations.digests import summaries, summarising, titles
 from conversations.files import attachments
 from conversations.models import Generation, GenerationStatus, JournalSegment, Session
-from providers import tokens
+from providers import asking, tokens
+from providers.asking import Question
 from providers.tasks import interrupted
 from rini.errors import RiniError
 from rini.storage import heartbeat

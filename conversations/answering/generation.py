@@ -28,7 +28,7 @@ from providers.types import Event, Finished, ReasoningDelta, TextDelta, ToolCall
 from rini.errors import RiniError, problem
 from rini.storage.loops import PerLoop
 from rini.text import storable
-from rini.web.api import as_rini_error
+from rini.web.api import known_error
 from rini.web.request_id import request_id
 
 log = structlog.get_logger(__name__)
@@ -135,14 +135,6 @@ def as_journaled(event: Event) -> tuple[str, dict[str, object]]:
             }
         case Finished():
             raise ValueError("the end of an answer is not a journaled event")
-
-
-def known_error(error: BaseException) -> RiniError:
-    """What a failed answer says of its failure: a bug shows its request's id and no more."""
-    known = as_rini_error(error) if isinstance(error, Exception) else None
-    if known is None:
-        log.error("unexpected error while answering", exc_info=error)
-    return known or RiniError()
 
 
 def start(turn: Turn) -> Running:

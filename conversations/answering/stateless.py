@@ -10,28 +10,23 @@ from contextlib import aclosing
 from typing import Any
 
 from accounts.authentication import Caller
-from billing.holds import Payer
-from conversations.answering import transcript
 from conversations.answering.events import TERMINAL, JournalEvent, sse_frames
-from conversations.answering.generation import as_journaled, known_error
+from conversations.answering.generation import as_journaled
+from providers import gateway
 from providers.events import events_of
 from providers.gateway import Call
 from providers.types import ChatMessage, ChatRequest, Finished, TextDelta
 from rini.errors import RiniError, problem
 from rini.money import dollars
 from rini.text import storable
+from rini.web.api import known_error
 from rini.web.request_id import request_id
 
 
 def prepare(caller: Caller, messages: Sequence[ChatMessage], body: Mapping[str, Any]) -> Call:
     """The call that a validated request for a completion asks for. Needs the database."""
-    chosen = transcript.route(caller, body.get("provider"), body.get("model"))
-    payer = Payer(
-        user_id=caller.user.id,
-        token_id=caller.token.id if caller.token else None,
-        purpose="chat",
-    )
-    return Call(chosen.target, ChatRequest(messages, body["llm_params"]), payer)
+    request = ChatRequest(messages, body["llm_params"])
+    return gateway.prepare(caller, body.get("provider"), body.get("model"), request)
 
 
 async def answer(call: Call) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from django.utils import timezone
 from accounts.authentication import Caller
 from accounts.models import User
 from billing.holds import Payer
+from billing.purposes import Purpose
 from conversations import tree
 from conversations.answering import context, parallel, prompt
 from conversations.files.attachments import Attachment
@@ -64,10 +65,13 @@ def route(
 ) -> catalogue.Route:
     """Where a request goes: what it names, else the session's model, else the `usual` one, else
     the default one."""
-    if model is None and provider is None:
-        model = (session.model if session else "") or usual or settings.DEFAULT_MODEL or None
-    session_id = session.id if session else None
-    return catalogue.resolve(caller, provider=provider, model=model, session_id=session_id)
+    return catalogue.resolve(
+        caller,
+        provider=provider,
+        model=model,
+        session_id=session.id if session else None,
+        usual=(session.model if session else "") or usual,
+    )
 
 
 def last_model(session: Session) -> str | None:
@@ -207,13 +211,7 @@ def _store(
         request_id=request_id(),
     )
     _insert(question, answer, generation)
-    payer = Payer(
-        user_id=caller.user.id,
-        token_id=caller.token.id if caller.token else None,
-        purpose="chat",
-        session_id=session.id,
-        message_id=answer.id,
-    )
+    payer = Payer.of(caller, Purpose.CHAT, session_id=session.id, message_id=answer.id)
     return Turn(generation, target, request, payer)
 
 

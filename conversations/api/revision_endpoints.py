@@ -9,7 +9,6 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from accounts.authentication import caller_of
-from conversations import asking
 from conversations.answering import revisions, transcript
 from conversations.api.described import ANSWER
 from conversations.api.endpoints import Answering, answer_to, wants_events
@@ -20,6 +19,7 @@ from conversations.api.serializers import (
     TitleRequest,
 )
 from conversations.digests import titles
+from providers import asking
 from rini.storage.database import in_database
 from rini.web.api_schema import problems
 from rini.web.http import Endpoint, json_body, json_response, unless_disconnected, validated

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
 from dataclasses import replace
 
@@ -39,8 +39,14 @@ def prepare(caller: Caller, provider: str | None, model: str | None, request: Ch
 class Call(Metered):
     """One metered call of a chat model. Read either `events`, `chunks` or `completion`, once."""
 
-    def __init__(self, target: Target, request: ChatRequest, payer: Payer) -> None:
-        super().__init__(target, payer)
+    def __init__(
+        self,
+        target: Target,
+        request: ChatRequest,
+        payer: Payer,
+        placed: Callable[[], None] | None = None,
+    ) -> None:
+        super().__init__(target, payer, placed)
         self.request = request
         self._reader = ChunkReader()
         self._first_token_at: float | None = None

@@ -13,13 +13,14 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from accounts.authentication import Caller, caller_of
-from conversations.answering import revisions, stateless, transcript
-from conversations.answering.transcript import Turn
+from conversations.answering import opening, revisions, stateless, transcript
+from conversations.answering.images import data_url
+from conversations.answering.turn import Turn
 from conversations.api.described import ANSWER
-from conversations.api.endpoints import Answering, answer_to, wants_events
+from conversations.api.endpoints import Answering, answer_to, choice_of, wants_events
 from conversations.api.serializers import ImageCompletionRequest
 from conversations.files import attachments, pictures
-from conversations.files.attachments import Attachment, data_url
+from conversations.files.attachments import Attachment
 from conversations.files.pictures import Picture
 from providers import vision
 from providers.types import ChatMessage
@@ -116,12 +117,11 @@ async def _open_turn(caller: Caller, body: dict[str, Any], picture: Picture, nam
 
 
 def _stored_turn(caller: Caller, body: dict[str, Any], stored: Attachment) -> Turn:
-    return transcript.open_turn(
+    return opening.open_turn(
         caller,
         body["session_id"],
+        choice_of(body),
         text=body["prompt"],
-        provider=body.get("provider"),
-        model=body["model"],
         parent_message_id=body.get("parent_message_id"),
         attachment=stored,
     )
@@ -131,7 +131,7 @@ async def _alone(
     request: Request, caller: Caller, body: dict[str, Any], picture: Picture
 ) -> Response:
     messages = [_question(body["prompt"], picture)]
-    call = await in_database(stateless.prepare, caller, messages, {**body, "llm_params": {}})
+    call = await in_database(stateless.prepare, caller, messages, choice_of(body))
     if wants_events(request, body):
         return EventStream(stateless.frames(call))
     answer = await unless_disconnected(request, stateless.answer(call))

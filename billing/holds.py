@@ -15,7 +15,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 from uuid import UUID
 
 import orjson
@@ -24,11 +24,13 @@ from django.db import transaction
 from django.db.models import Exists, OuterRef, QuerySet
 from django.utils import timezone
 
+from accounts.authentication import Caller
 from billing import budgets, counters, ledger, pricing
 from billing.batches import Batcher
 from billing.counters import Counters
 from billing.ledger import Outcome
 from billing.models import Hold, UsageRecord
+from billing.purposes import Purpose
 from rini.errors import BudgetExceeded, Unavailable
 from rini.storage import heartbeat
 from rini.storage.database import in_database, in_database_patiently
@@ -47,10 +49,23 @@ class Payer:
     """Who pays for a call, and what it is for."""
 
     user_id: UUID
-    purpose: str
+    purpose: Purpose
     token_id: UUID | None = None
     session_id: UUID | None = None
     message_id: int | None = None
+
+    @classmethod
+    def of(
+        cls,
+        caller: Caller,
+        purpose: Purpose,
+        *,
+        session_id: UUID | None = None,
+        message_id: int | None = None,
+    ) -> Self:
+        """The caller pays: its user, and its API token if it came with one."""
+        token_id = caller.token.id if caller.token else None
+        return cls(caller.user.id, purpose, token_id, session_id, message_id)
 
 
 async def place(

@@ -8,17 +8,15 @@ from django.db import transaction
 from django.utils import timezone
 
 from accounts.models import User
-from conversations import search, tree
+from conversations import fields, search, tree
 from conversations.answering import transcript
+from conversations.fields import Goes
 from conversations.models import Message, MessageStatus, Session
 from rini.errors import Conflict, NotFound
 from rini.storage.statements import execute
 
-_KEPT = ("alias", "system_prompt", "memory_mode", "model", "metadata", "tags")
-_OWN = ("id", "session", "parent_message")
-_COLUMNS = ", ".join(
-    field.attname for field in Message._meta.concrete_fields if field.name not in _OWN
-)
+_KEPT = fields.going(fields.SESSION, Goes.FORK)
+_COLUMNS = ", ".join(fields.going(fields.MESSAGE, Goes.FORK))
 # Copies keep the order of their originals; each follows the copy before it. What was indexed and
 # summarised of an original is true of its copy.
 _COPY = f"""
@@ -40,7 +38,7 @@ _COPY = f"""
         WHERE content <> ''
     )
     SELECT max(new_id) FROM original
-"""  # noqa: S608  # the model's own column names
+"""  # noqa: S608  # columns of `fields`
 
 
 @transaction.atomic

@@ -34,14 +34,16 @@ _IDS = """
 _MESSAGES = f"SELECT {names(Message)} FROM conversations_message WHERE id = ANY(%s)"  # noqa: S608
 _TURNS = """
     WITH RECURSIVE path AS (
-        SELECT id, parent_message_id, role, content, token_count, file_reference, 0 AS distance
+        SELECT id, parent_message_id, role, content, token_count, file_reference, refused_by,
+            0 AS distance
         FROM conversations_message WHERE id = %s AND session_id = %s
         UNION ALL
         SELECT above.id, above.parent_message_id, above.role, above.content, above.token_count,
-            above.file_reference, path.distance + 1
+            above.file_reference, above.refused_by, path.distance + 1
         FROM conversations_message above JOIN path ON above.id = path.parent_message_id
     )
-    SELECT id, role, content, token_count, file_reference FROM path ORDER BY distance DESC
+    SELECT id, role, content, token_count, file_reference, refused_by FROM path
+    ORDER BY distance DESC
 """
 
 
@@ -54,6 +56,7 @@ class PathTurn:
     content: str
     token_count: int | None
     file_reference: str | None = None
+    refused_by: Sequence[str] | None = None
 
 
 def path_ids(

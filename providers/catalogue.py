@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from uuid import UUID
 
+from django.conf import settings
+
 from accounts.authentication import Caller
 from providers import access, keys
 from providers.models import Model, ModelKind, Provider, WireKind
@@ -36,12 +38,16 @@ def resolve(
     model: str | None,
     kind: str = ModelKind.CHAT,
     session_id: UUID | None = None,
+    usual: str | None = None,
 ) -> Route:
     """The route for what a caller named (see `providers.naming`); a session may have its own key.
 
+    Where neither a provider nor a model is named it is the `usual` model, else the default one.
     Raises `InvalidInput` with a message on the field ``provider`` or ``model``, `Forbidden` for a
     model that the caller's token is not for, `ProviderKeyMissing`, and `SealBroken`.
     """
+    if model is None and provider is None:
+        model = usual or settings.DEFAULT_MODEL
     if not model:
         raise invalid("model", "invalid_input", "Name a model, as “provider/model” for instance.")
     row = find_model(caller, provider, model, kind)

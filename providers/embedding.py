@@ -11,6 +11,7 @@ from accounts.authentication import Caller
 from billing.holds import Payer
 from billing.ledger import Outcome
 from billing.models import UsageSource, UsageStatus
+from billing.purposes import Purpose
 from billing.usage import Usage
 from providers import catalogue, tokens
 from providers.errors import ProviderFailed
@@ -115,9 +116,7 @@ def prepare(
 ) -> Embedding:
     """The call for what a caller asked. Needs the database; raises as `catalogue.resolve`."""
     route = catalogue.resolve(caller, provider=provider, model=model, kind=ModelKind.EMBEDDING)
-    token_id = caller.token.id if caller.token else None
-    payer = Payer(user_id=caller.user.id, token_id=token_id, purpose="embedding")
-    return Embedding(route.target, inputs, params, payer)
+    return Embedding(route.target, inputs, params, Payer.of(caller, Purpose.EMBEDDING))
 
 
 def _count(inputs: Sequence[EmbeddingInput], model: str) -> int:

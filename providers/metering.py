@@ -31,13 +31,15 @@ class Metered(ABC):
     Afterwards `record` is the call's ledger row, also when it was cancelled or has raised.
     """
 
-    def __init__(self, target: Target, payer: Payer) -> None:
+    def __init__(
+        self, target: Target, payer: Payer, placed: Callable[[], None] | None = None
+    ) -> None:
+        """`placed` is called when the hold is there: from then on it is the vendor's turn."""
         self.id = uuid4()
         self.target = target
         self.payer = payer
         self.record: UsageRecord | None = None
-        self.is_placed = asyncio.Event()
-        """From now on it is the vendor's turn."""
+        self._placed = placed
         self._wire = wire_named(target.wire)
         self._began = 0.0
         self._asked_at: float | None = None
@@ -69,7 +71,8 @@ class Metered(ABC):
             await self._count_tokens(0)
             raise
         self._began = self._asked_at = time.monotonic()
-        self.is_placed.set()
+        if self._placed:
+            self._placed()
 
     async def _take_back(self) -> None:
         await holds.release(self.id)

@@ -27,7 +27,7 @@ Embeddings = dict[str, Any]
 EmbeddingInput = str | Sequence[int]
 """A text, or one as token ids, which only vendors of OpenAI's format take."""
 FinishReason = Literal["stop", "length", "tool_calls", "content_filter", "incomplete"]
-"""``incomplete``: the stream ended without the vendor's own end marker."""
+"""``incomplete``: the stream ended without the vendor's own end marker, or with no good one."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,7 +21,6 @@ from rest_framework import serializers
 from accounts import rates
 from accounts.authentication import Caller, admitted, authenticate_token
 from conversations.answering import generation, journal, stopping, transcript
-from conversations.answering.generation import known_error
 from conversations.api.endpoints import open_turn
 from conversations.api.origins import is_allowed
 from conversations.api.serializers import TextCompletionRequest
@@ -29,6 +28,7 @@ from conversations.models import Generation
 from rini.errors import InvalidInput, NotAuthenticated, NotFound, RiniError, Unavailable, problem
 from rini.storage.database import in_database, in_database_patiently
 from rini.storage.notifications import listener
+from rini.web.api import known_error
 from rini.web.http import validated
 from rini.web.parsing import parse_json
 from rini.web.request_id import request_id

@@ -12,17 +12,18 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from accounts.authentication import Caller, caller_of, visit
-from conversations.answering import generation, journal, stateless, stopping, transcript
+from conversations.answering import generation, journal, opening, stateless, stopping
+from conversations.answering.choice import Choice
 from conversations.answering.events import JournalEvent, sse_frames
-from conversations.answering.transcript import Turn
+from conversations.answering.turn import Turn
 from conversations.api.described import ANSWER, EVENT_STREAM, FAILURES
 from conversations.api.serializers import (
     ChatCompletionAnswer,
     ChatCompletionRequest,
     GenerationSerializer,
     TextCompletionRequest,
-    message_data,
 )
+from conversations.message_json import message_data
 from providers.gateway import Call
 from rini.errors import InvalidInput
 from rini.storage.database import in_database
@@ -158,12 +159,12 @@ def _text_completion(sent: bytes, caller: Caller) -> tuple[dict[str, Any], Turn 
     if body.get("parent_message_id"):
         raise InvalidInput(errors={"parent_message_id": ["It needs a session_id."]})
     messages = [{"role": "user", "content": body["text"]}]
-    return body, stateless.prepare(caller, messages, body)
+    return body, stateless.prepare(caller, messages, choice_of(body))
 
 
 def _chat_completion(sent: bytes, caller: Caller) -> tuple[dict[str, Any], Call]:
     body = validated(ChatCompletionRequest, parse_json(sent))
-    return body, stateless.prepare(caller, body["messages"], body)
+    return body, stateless.prepare(caller, body["messages"], choice_of(body))
 
 
 def _generation(session_id: UUID, sent: bytes, caller: Caller) -> Turn:
@@ -173,15 +174,16 @@ def _generation(session_id: UUID, sent: bytes, caller: Caller) -> Turn:
 
 def open_turn(caller: Caller, session_id: UUID, body: dict[str, Any]) -> Turn:
     """Store the turn that a validated `TextCompletionRequest` asks for. Needs the database."""
-    return transcript.open_turn(
-        caller,
-        session_id,
-        text=body["text"],
-        provider=body.get("provider"),
-        model=body.get("model"),
-        parent_message_id=body.get("parent_message_id"),
-        llm_params=body["llm_params"],
+    parent = body.get("parent_message_id")
+    choice = choice_of(body)
+    return opening.open_turn(
+        caller, session_id, choice, text=body["text"], parent_message_id=parent
     )
+
+
+def choice_of(body: dict[str, Any]) -> Choice:
+    """What validated `CallParameters` choose."""
+    return Choice(body.get("provider"), body.get("model"), body.get("llm_params") or {})
 
 
 async def answer_to(turn: Turn, *, events: bool) -> Response:
@@ -199,6 +201,7 @@ async def answer_to(turn: Turn, *, events: bool) -> Response:
             "session_id": str(turn.generation.session_id),
             "user_message": message_data(turn.generation.user_message),
             "assistant_message": terminal.data["message"],
+            "finish_reason": terminal.data["finish_reason"],
             **terminal.data["usage"],
         }
     )

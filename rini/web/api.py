@@ -98,6 +98,14 @@ def as_rini_error(error: Exception) -> RiniError | None:  # noqa: PLR0911  # one
             return None
 
 
+def known_error(error: BaseException) -> RiniError:
+    """What a caller is told of any failure. A bug is logged; they see its request's id, no more."""
+    known = as_rini_error(error) if isinstance(error, Exception) else None
+    if known is None:
+        log.error("unexpected error", exc_info=error)
+    return known or RiniError()
+
+
 def _like(error: exceptions.APIException) -> RiniError:
     """An error with the status of one of DRF's rarer exceptions (415, 406)."""
     like = RiniError(str(error.detail), code=str(error.default_code))

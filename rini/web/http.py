@@ -16,7 +16,6 @@ from functools import cache
 from typing import Any, ClassVar, TypeVar, cast
 
 import orjson
-import structlog
 from django.conf import settings
 from django.urls import URLPattern, re_path
 from django.utils.translation import get_language
@@ -28,14 +27,13 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from rini.errors import InvalidInput, MethodNotAllowed, NotFound, RiniError, problem
 from rini.web import sse
-from rini.web.api import PROBLEM_JSON, as_rini_error, field_errors
+from rini.web.api import PROBLEM_JSON, field_errors, known_error
 from rini.web.once import answer_of, has_key, once
 from rini.web.parsing import parse_json, read_body
 from rini.web.request_id import request_id
 
 R = TypeVar("R")
 Handler = Callable[[Request], Awaitable[Response]]
-log = structlog.get_logger(__name__)
 
 
 class Endpoint:
@@ -53,7 +51,7 @@ class Endpoint:
             return
         except Exception as error:
             # The boundary of the process: what is not known here is a bug, and becomes a 500.
-            response = self.error_response(_known(error))
+            response = self.error_response(known_error(error))
         await response(scope, receive, send)
 
     async def _answer(self, request: Request) -> ASGIApp:
@@ -106,14 +104,6 @@ class Whole(Endpoint):
 
     async def post(self, request: Request) -> Response:
         return await answer_of(self.app, request)
-
-
-def _known(error: Exception) -> RiniError:
-    known = as_rini_error(error)
-    if known is None:
-        log.exception("unexpected error", exc_info=error)
-        return RiniError()
-    return known
 
 
 def route(pattern: str, application: Any) -> URLPattern:

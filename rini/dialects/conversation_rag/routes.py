@@ -18,7 +18,8 @@ from accounts import credentials
 from accounts.authentication import Caller, caller_of
 from accounts.serializers import Credentials, Password, Registration, UserName
 from conversations import lifetime, numbered
-from conversations.answering import answers, generation, journal, transcript
+from conversations.answering import answers, generation, journal, opening, transcript
+from conversations.answering.choice import Choice
 from conversations.answering.events import JournalEvent
 from conversations.answering.generation import Running
 from conversations.api.serializers import TextField
@@ -183,7 +184,9 @@ async def _start(request: Request) -> Running:
     number = _number(request)
     body = validated(ConversationChatRequest, await json_body(request))
     conversation = await in_database(numbered.find, caller.user, number)
-    turn = await in_database(transcript.open_turn, caller, conversation.id, text=body["message"])
+    turn = await in_database(
+        opening.open_turn, caller, conversation.id, Choice(), text=body["message"]
+    )
     return generation.start(turn)
 
 

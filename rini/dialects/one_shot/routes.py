@@ -16,7 +16,8 @@ from starlette.responses import Response
 
 from accounts.authentication import Caller
 from accounts.guest import caller_or_guest
-from conversations.answering import generation, journal, stateless, stopping, transcript
+from conversations.answering import generation, journal, opening, stateless, stopping
+from conversations.answering.choice import Choice
 from conversations.api.serializers import ChatMessageSerializer, TextField
 from providers import access, reachability
 from providers.models import ModelKind
@@ -62,8 +63,7 @@ class Chat(OneShotEndpoint):
         """A message, and its answer. A client that goes away stops the answer."""
         caller = await caller_or_guest(request.headers)
         body = validated(OneShotChatRequest, await json_body(request))
-        asked = {"model": body.get("model") or None, "llm_params": _llm_params(body)}
-        call = await in_database(stateless.prepare, caller, translate.messages(body), asked)
+        call = await in_database(stateless.prepare, caller, translate.messages(body), _choice(body))
         told = await unless_disconnected(request, stateless.answer(call))
         answered = call.record.model_answered if call.record else ""
         return json_response(translate.answer(told, answered or call.target.model, timezone.now()))
@@ -80,11 +80,7 @@ class ChatStream(OneShotEndpoint):
         caller = await caller_or_guest(request.headers)
         body = validated(OneShotChatRequest, await json_body(request))
         turn = await in_database(
-            transcript.open_passing_turn,
-            caller,
-            translate.messages(body),
-            model=body.get("model") or None,
-            llm_params=_llm_params(body),
+            opening.open_passing_turn, caller, translate.messages(body), _choice(body)
         )
         running = generation.start(turn)
         return json_response({"stream_id": running.id, "status": "started"})
@@ -149,10 +145,11 @@ async def _vendor_state(database: str) -> str:
     return "connected" if await reachability.is_reachable(slug) else "disconnected"
 
 
-def _llm_params(body: dict[str, Any]) -> dict[str, Any]:
-    return translate.llm_params(
+def _choice(body: dict[str, Any]) -> Choice:
+    params = translate.llm_params(
         body, temperature=settings.DEFAULT_TEMPERATURE, max_tokens=settings.DEFAULT_MAX_TOKENS
     )
+    return Choice(model=body.get("model") or None, params=params)
 
 
 async def _find(caller: Caller, request: Request) -> UUID:

@@ -19,7 +19,8 @@ from starlette.responses import Response
 from accounts.authentication import Caller
 from accounts.guest import caller_or_guest
 from conversations import lifetime
-from conversations.answering import answers, generation, journal, transcript
+from conversations.answering import answers, generation, journal, opening, transcript
+from conversations.answering.choice import Choice
 from conversations.answering.events import JournalEvent
 from conversations.answering.generation import Running
 from conversations.api.serializers import TextField
@@ -174,18 +175,15 @@ async def _start(request: Request) -> Running:
     own_model = await own_server.model()
     if own_model is None and not settings.DEFAULT_MODEL:
         raise ProviderUnavailable("Neither LLM_SERVER_URL nor DEFAULT_MODEL is set.")
-    turn = await in_database(
-        transcript.open_turn,
-        caller,
-        session.id,
-        text=body["message"],
+    choice = Choice(
         provider=own_server.SLUG if own_model else None,
         model=own_model or settings.DEFAULT_MODEL,
-        llm_params=translate.llm_params(
+        params=translate.llm_params(
             body, temperature=settings.DEFAULT_TEMPERATURE, max_tokens=settings.DEFAULT_MAX_TOKENS
         ),
         context_messages=settings.MAX_CONTEXT_MESSAGES,
     )
+    turn = await in_database(opening.open_turn, caller, session.id, choice, text=body["message"])
     return generation.start(turn)
 
 

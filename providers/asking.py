@@ -1,9 +1,8 @@
-"""Questions that Rini itself puts to a model about a conversation: for a title, for a summary."""
+"""Questions that Rini itself puts to a model, for a title or a summary, and who pays for them."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from uuid import UUID
 
 from accounts.authentication import Caller
 from accounts.models import ApiToken, User
@@ -45,13 +44,8 @@ async def ask_and_close(question: Question) -> str:
         await registry.close_all()
 
 
-def payer_of(caller: Caller, purpose: str, session_id: UUID) -> Payer:
-    token_id = caller.token.id if caller.token else None
-    return Payer(user_id=caller.user.id, token_id=token_id, purpose=purpose, session_id=session_id)
-
-
 def caller_again(user: User, token_id: str | None) -> Caller | None:
-    """The caller of a turn, for work that follows it; None if its token has been revoked."""
+    """The caller of a request, for work that follows it; None if its token has been revoked."""
     if token_id is None:
         return Caller(user, None)
     token = ApiToken.objects.visible_to(user).filter(id=token_id).first()

@@ -23,6 +23,7 @@ from accounts.models import ApiToken, User
 from rini.errors import NotAuthenticated
 from rini.storage.database import in_database
 from rini.storage.statements import WrittenOnce, names, selected
+from rini.web import request_log
 from rini.web.parsing import has_small_body, read_body
 
 R = TypeVar("R")
@@ -66,6 +67,7 @@ def authenticate_token(raw: str) -> Caller:
     caller = _by_api_token(raw) if raw.startswith(tokens.PREFIX) else _by_access_token(raw)
     if not caller.user.is_active:
         raise NotAuthenticated("This account is deactivated; ask the operator.")
+    request_log.note(user=str(caller.user.pk), token=str(caller.token.pk) if caller.token else None)
     return caller
 
 

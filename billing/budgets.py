@@ -20,6 +20,7 @@ from billing import counters, periods
 from billing.counters import Counter
 from billing.models import Budget, BudgetWindow, Hold, Period, Rollup, Scope
 from billing.periods import Window
+from rini import metrics
 from rini.errors import BudgetExceeded
 from rini.money import dollars
 
@@ -30,6 +31,7 @@ def take(counted: Sequence[Counter], amount: int) -> BudgetExceeded | None:
     """Hold `amount` of every budget, or of none: then the refusal. A free call is never refused."""
     for counter in counted:
         if counter.budget.hard and amount > 0 and amount > counter.remaining:
+            metrics.BUDGET_REFUSALS.labels(counter.budget.scope).inc()
             return refusal(counter, amount)
     for counter in counted:
         before, limit = counter.spent + counter.held, counter.budget.limit_nano

@@ -14,7 +14,7 @@ from billing.models import UsageSource, UsageStatus
 from billing.purposes import Purpose
 from billing.usage import Usage
 from providers import catalogue, tokens
-from providers.errors import ProviderFailed
+from providers.errors import ProviderError, ProviderFailed
 from providers.metering import Metered
 from providers.models import ModelKind
 from providers.types import EmbeddingInput, Embeddings, Target
@@ -49,6 +49,9 @@ class Embedding(Metered):
             status = UsageStatus.COMPLETED
         except asyncio.CancelledError:
             status = UsageStatus.STOPPED
+            raise
+        except ProviderError as error:
+            self._failed(error)
             raise
         finally:
             await self._settle(status)

@@ -25,6 +25,7 @@ from billing.models import UsageSource, UsageStatus
 from billing.purposes import Purpose
 from billing.usage import Usage
 from providers import catalogue, tokens
+from providers.errors import ProviderError
 from providers.events import ChunkReader, as_chunk
 from providers.metering import COUNTED_AT_ONCE, Metered
 from providers.types import ChatRequest, Chunk, Completion, Event, Target
@@ -79,6 +80,9 @@ class Call(Metered):
         except asyncio.CancelledError:
             status = UsageStatus.STOPPED
             raise
+        except ProviderError as error:
+            self._failed(error)
+            raise
         finally:
             await self._settle(status)
         return completion
@@ -98,6 +102,9 @@ class Call(Metered):
             status = self._status()
         except (asyncio.CancelledError, GeneratorExit):
             status = UsageStatus.STOPPED
+            raise
+        except ProviderError as error:
+            self._failed(error)
             raise
         finally:
             await self._settle(status)

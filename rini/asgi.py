@@ -25,9 +25,11 @@ import providers.routing  # noqa: E402
 import rini.dialects.routing  # noqa: E402
 from accounts.rates import RateHeaders  # noqa: E402
 from rini.lifespan import Lifespan  # noqa: E402
+from rini.monitoring import Metrics  # noqa: E402
 from rini.web.django_application import DjangoApplication  # noqa: E402
 from rini.web.http import Whole, route  # noqa: E402
 from rini.web.request_id import RequestId  # noqa: E402
+from rini.web.request_log import RequestLog  # noqa: E402
 
 faulthandler.enable()  # a crash of the interpreter itself says where it was
 http: ASGIApp = URLRouter(
@@ -35,6 +37,7 @@ http: ASGIApp = URLRouter(
         *rini.dialects.routing.http_routes,
         *providers.routing.http_routes,
         *conversations.routing.http_routes,
+        route(r"^metrics/?$", Metrics()),
         route(r"", Whole(cast(ASGIApp, DjangoApplication()))),
     ]
 )
@@ -60,11 +63,13 @@ if settings.CORS_ORIGINS:
     )
 
 application = RequestId(
-    ProtocolTypeRouter(
-        {
-            "http": RateHeaders(http),
-            "websocket": URLRouter(conversations.routing.websocket_routes),
-            "lifespan": Lifespan(),
-        }
+    RequestLog(
+        ProtocolTypeRouter(
+            {
+                "http": RateHeaders(http),
+                "websocket": URLRouter(conversations.routing.websocket_routes),
+                "lifespan": Lifespan(),
+            }
+        )
     )
 )

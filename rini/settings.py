@@ -19,6 +19,7 @@ from rini.environment import addresses
 from rini.environment.secrets import master_keys, signing_secret
 from rini.environment.variables import Environment
 from rini.running import datadir
+from rini.secrets.secret import Secret
 
 django_stubs_ext.monkeypatch()  # Django's classes take type arguments at run time too
 
@@ -339,8 +340,15 @@ CELERY_BEAT_SCHEDULE = {
     "forget-refresh-tokens": {"task": "accounts.tasks.forget_refresh_tokens", "schedule": 86400.0},
 }
 
+# -- metrics -------------------------------------------------------------------------------------
+METRICS_DIR = DATA_DIR / "metrics"
+METRICS_OPEN = env.switch("METRICS_OPEN", False)
+_metrics_token = env.secret("METRICS_TOKEN")
+METRICS_TOKEN = Secret(_metrics_token and signing_secret("METRICS_TOKEN", _metrics_token))
+
 # -- logs ---------------------------------------------------------------------------------------
 LOG_LEVEL = env.choice("LOG_LEVEL", "INFO", ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"))
+REQUEST_LOG = env.number("REQUEST_LOG", 1, most=1)
 LOG_FORMAT = env.choice(
     "LOG_FORMAT", "console" if DEBUG or EMBEDDED_DATABASE else "json", ("json", "console")
 )

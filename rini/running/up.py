@@ -18,6 +18,7 @@ from socket import socket
 import psycopg
 from django.conf import settings
 
+from rini import metrics
 from rini.running import datadir, embedded, serving
 from rini.running.supervision import StartError, Supervisor, signals_interrupt
 
@@ -119,6 +120,7 @@ def _migrations() -> Iterator[tuple[str, str]]:
 
 def _start_serving(supervisor: Supervisor, folder: Path, listener: socket) -> None:
     _say("starting the web server, the worker and the clock")
+    metrics.begin_anew()
     root = settings.BASE_DIR
     web_workers = settings.WEB_WORKERS
     for number in range(1, web_workers + 1):

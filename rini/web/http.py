@@ -26,7 +26,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from rini.errors import InvalidInput, MethodNotAllowed, NotFound, RiniError, problem
-from rini.web import sse
+from rini.web import request_log, sse
 from rini.web.api import PROBLEM_JSON, field_errors, known_error
 from rini.web.once import answer_of, has_key, once
 from rini.web.parsing import parse_json, read_body
@@ -43,7 +43,11 @@ class Endpoint:
     """What it belongs to in the OpenAPI document."""
     methods: ClassVar[tuple[str, ...]] = ("get", "post", "put", "patch", "delete")
 
+    template: str = ""
+    """Its path as people write it, for logs and metrics; `route` sets it."""
+
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        request_log.note(route=self.template or None)
         request = Request({**scope, "path_params": scope["url_route"]["kwargs"]}, receive)
         try:
             response = await self._answer(request)
@@ -108,7 +112,19 @@ class Whole(Endpoint):
 
 def route(pattern: str, application: Any) -> URLPattern:
     """A path and its ASGI application, for Channels' `URLRouter`. (Django's types know views.)"""
+    if isinstance(application, Endpoint) and pattern:
+        application.template = request_log.template_of(pattern)
+    elif pattern:
+        application = _named(request_log.template_of(pattern), application)
     return cast(URLPattern, re_path(pattern, application))
+
+
+def _named(template: str, application: ASGIApp) -> ASGIApp:
+    async def noting(scope: Scope, receive: Receive, send: Send) -> None:
+        request_log.note(route=template)
+        await application(scope, receive, send)
+
+    return noting
 
 
 def json_response(

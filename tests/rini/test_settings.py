@@ -52,6 +52,7 @@ WRONG = {
     "DATABASE_URL": ["chatbot.db", "sqlite:///chatbot.db", "mysql://a/b", "postgres://host:x/db"],
     "REDIS_URL": ["localhost:6379", "http://valkey:6379", "redis://valkey/zero"],
     "RINI_API_MASTER_KEY": ["short", "!" * 44, f"{KEY},", base64.b64encode(bytes(32)).decode()],
+    "METRICS_TOKEN": ["short", "changeme" * 5],
     "SECRET_KEY": ["short", "changeme" * 5, "a" * 40],
     "JWT_SECRET_KEY": ["short", "secret" * 8, "ab" * 20],
 }

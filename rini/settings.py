@@ -289,6 +289,26 @@ MAX_CONTEXT_MESSAGES = env.integer("MAX_CONTEXT_MESSAGES", 10, least=1)
 CONTEXT_TURNS = MAX_CONTEXT_MESSAGES if env.is_set("MAX_CONTEXT_MESSAGES") else None
 AUTO_TITLE = env.switch("AUTO_TITLE", True)
 
+# -- reading documents ----------------------------------------------------------------------------
+# What one document may take: the fields of `knowledge.readers.limits.Limits`.
+READER_LIMITS = {
+    "seconds": env.duration("READER_SECONDS", 60, "seconds", least=1, most=3600),
+    "memory_mb": env.integer("READER_MEMORY_MB", 512, least=64),
+    "document_mb": env.integer("READER_DOCUMENT_MB", 100, least=1),
+    "expanded_mb": env.integer("READER_EXPANDED_MB", 256, least=1),
+    "pages": env.integer("READER_PAGES", 5_000, least=1),
+    "cells": env.integer("READER_CELLS", 500_000, least=1),
+    "characters": env.integer("READER_CHARACTERS", 20_000_000, least=1),
+    "ocr": env.choice("OCR", "none", ("none", "tesseract")) == "tesseract",
+    "ocr_languages": env.text(
+        "OCR_LANGUAGES",
+        "kor+jpn+chi_sim+eng",
+        form=r"\w+(\+\w+)*",
+        allowed="Give tesseract's names of languages, as kor+eng.",
+    ),
+    "ocr_seconds": env.duration("OCR_SECONDS", 600, "seconds", least=1, most=86_400),
+}
+
 # -- money --------------------------------------------------------------------------------------
 UNKNOWN_PRICE_INPUT_RATE = env.dollars("UNKNOWN_PRICE_INPUT", "15")
 UNKNOWN_PRICE_OUTPUT_RATE = env.dollars("UNKNOWN_PRICE_OUTPUT", "75")

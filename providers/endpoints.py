@@ -29,7 +29,13 @@ class TextEmbeddings(Endpoint):
         caller = await caller_of(request.headers)
         body = validated(EmbeddingRequest, await json_body(request))
         call = await in_database(
-            embedding.prepare, caller, body.get("provider"), body["model"], body["input"], {}
+            embedding.prepare,
+            caller,
+            body.get("provider"),
+            body["model"],
+            body["input"],
+            {},
+            input_type=body.get("input_type"),
         )
         answer = await unless_disconnected(request, call.answer())
         count = call.record.input_tokens if call.record else None

@@ -277,6 +277,7 @@ DEFAULT_TEMPERATURE = env.optional_number("DEFAULT_TEMPERATURE", 0.7, most=10)
 DEFAULT_MAX_TOKENS = env.optional_integer("DEFAULT_MAX_TOKENS", 256, least=1)
 LLM_MODEL = env.text("LLM_MODEL", **_MODEL)  # at LLM_SERVER_URL; empty: the first that it lists
 DEMO_TOKENS_PER_SECOND = env.number("DEMO_TOKENS_PER_SECOND", 50, most=1_000_000)
+OFFLINE_EMBEDDING_THREADS = env.integer("OFFLINE_EMBEDDING_THREADS", 2, least=1, most=256)
 
 # -- sessions of /api/chat ------------------------------------------------------------------------
 SESSION_TIMEOUT_HOURS = env.duration(

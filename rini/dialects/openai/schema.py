@@ -47,7 +47,7 @@ _COMPLETION = _object(
 )
 _TOKENS = {"type": "array", "items": _NUMBER}
 _EMBEDDINGS = _object(
-    "Every further field goes to the vendor as it is.",
+    "Every further field goes to the vendor as it is. The offline models take `input_type`.",
     "model",
     "input",
     model=_MODEL_NAME,
@@ -61,6 +61,7 @@ _EMBEDDINGS = _object(
     },
     encoding_format={"enum": ["float", "base64"], "default": "float"},
     dimensions=_NUMBER,
+    input_type={"enum": ["query", "passage"], "default": "passage"},
 )
 _VECTORS = _object("", data=_OBJECTS, model=_TEXT, usage=_USAGE)
 _MODEL = _object("", id=_TEXT, object={"enum": ["model"]}, created=_NUMBER, owned_by=_TEXT)

@@ -23,9 +23,9 @@ from starlette.types import ASGIApp  # noqa: E402
 import conversations.routing  # noqa: E402
 import providers.routing  # noqa: E402
 import rini.dialects.routing  # noqa: E402
+import rini.monitoring  # noqa: E402
 from accounts.rates import RateHeaders  # noqa: E402
 from rini.lifespan import Lifespan  # noqa: E402
-from rini.monitoring import Metrics  # noqa: E402
 from rini.web.django_application import DjangoApplication  # noqa: E402
 from rini.web.http import Whole, route  # noqa: E402
 from rini.web.request_id import RequestId  # noqa: E402
@@ -37,7 +37,7 @@ http: ASGIApp = URLRouter(
         *rini.dialects.routing.http_routes,
         *providers.routing.http_routes,
         *conversations.routing.http_routes,
-        route(r"^metrics/?$", Metrics()),
+        *rini.monitoring.http_routes,
         route(r"", Whole(cast(ASGIApp, DjangoApplication()))),
     ]
 )

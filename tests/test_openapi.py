@@ -159,7 +159,7 @@ def test_every_event_of_an_answer_is_shown(document: Document) -> None:
 def test_tokens_are_asked_for_everywhere_but_where_one_gets_them(document: Document) -> None:
     free = {path for path, _, told in operations(document) if not told.get("security")}
     assert free == {
-        *("/", "/livez/", "/readyz/", "/health/", "/api/health/"),
+        *("/", "/livez/", "/readyz/", "/metrics/", "/health/", "/api/health/"),
         *("/users/", "/auth/token/", "/auth/refresh/", "/auth/logout/"),
         *("/api/users/register/", "/api/users/login/"),
     }

@@ -11,7 +11,7 @@ import re
 from dataclasses import dataclass
 from typing import Literal
 
-WireName = Literal["openai", "litellm", "demo"]
+WireName = Literal["openai", "anthropic", "litellm", "demo"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,9 +60,8 @@ VENDORS = (
     Vendor(
         "anthropic",
         "Anthropic",
-        wire="litellm",
+        wire="anthropic",
         address="https://api.anthropic.com",
-        litellm_prefix="anthropic",
         litellm_table="anthropic",
         vision_model="claude-haiku-4-5",
         model_names=r"claude",

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from django.conf import settings
 
 from providers.types import Wire
+from providers.wires.anthropic import AnthropicWire
 from providers.wires.demo import DemoWire
 from providers.wires.http import VendorClient
 from providers.wires.openai import OpenAIWire
@@ -28,6 +29,7 @@ def _client() -> VendorClient:
 
 _WIRES: dict[str, Callable[[], Wire]] = {
     "openai": lambda: OpenAIWire(_client()),
+    "anthropic": lambda: AnthropicWire(_client()),
     "litellm": _litellm,
     "demo": lambda: DemoWire(settings.DEMO_TOKENS_PER_SECOND),
 }

@@ -94,8 +94,8 @@ class Usage:
         """Read ``usage`` of Anthropic's Messages.
 
         ``input_tokens`` is without both cache fields, which come on top. ``cache_creation`` splits
-        ``cache_creation_input_tokens`` by lifetime. ``output_tokens`` includes thinking, which is
-        not told apart.
+        ``cache_creation_input_tokens`` by lifetime. ``output_tokens`` includes thinking;
+        ``output_tokens_details`` tells how much of it that was.
         """
         lifetimes = _mapping(usage.get("cache_creation"))
         plain = _count(usage.get("input_tokens"))
@@ -110,6 +110,9 @@ class Usage:
             cache_write_tokens=written,
             cache_write_1h_tokens=an_hour,
             output_tokens=_count(usage.get("output_tokens")),
+            reasoning_tokens=_count(
+                _mapping(usage.get("output_tokens_details")).get("thinking_tokens")
+            ),
             web_searches=_count(_mapping(usage.get("server_tool_use")).get("web_search_requests")),
         )
 

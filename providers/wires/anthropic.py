@@ -6,19 +6,18 @@ import time
 from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
 from typing import Any
 
-import orjson
-
 from providers.errors import ProviderError, ProviderFailed, ProviderRefused, ProviderUnavailable
 from providers.refusals import from_stream, scrubbed
 from providers.types import ChatRequest, Chunk, Completion, EmbeddingInput, Embeddings, Target
 from providers.wires.anthropic_translation.names import ToolNames
 from providers.wires.anthropic_translation.request import body
-from providers.wires.anthropic_translation.response import Answer, completion
+from providers.wires.anthropic_translation.response import Answer, completion, events_of
 from providers.wires.http import VendorClient, VendorResponse
 from providers.wires.surrogates import parsed
 from rini.web.sse import EventTooLong, Parser
 
 VERSION = "2023-06-01"
+MAX_WHOLE_BYTES = 16 * 1024 * 1024
 _PASSED_ON = ("anthropic-beta", "anthropic-version")
 
 
@@ -34,7 +33,7 @@ class AnthropicWire:
     async def stream(self, target: Target, request: ChatRequest) -> AsyncGenerator[Chunk]:
         asked, names = body(target, request)
         response = await self.messages(target, asked | {"stream": True})
-        reading = _Reading(target, names)
+        reading = Reading(target, names)
         try:
             while not reading.is_over:
                 try:
@@ -54,7 +53,7 @@ class AnthropicWire:
         minutes, and a connection that says nothing for so long is given up on the way."""
         asked, names = body(target, request)
         response = await self.messages(target, asked | {"stream": True})
-        reading = _Reading(target, names)
+        reading = Reading(target, names)
         chunks: list[Chunk] = []
         try:
             while not reading.is_over:
@@ -108,9 +107,10 @@ class AnthropicWire:
         return await self._client.send(method, url, target, headers=own, body=asked)
 
 
-class _Reading:
+class Reading:
     """Makes chunks of a stream's bytes. What is no event is skipped; a broken one ends the stream,
-    and so does the end of the body. Raises where nothing came before."""
+    and so does the end of the body. A server that answers with a whole message in the place of a
+    stream is read too. Raises where nothing came."""
 
     def __init__(self, target: Target, names: ToolNames) -> None:
         self.began = False
@@ -118,7 +118,7 @@ class _Reading:
         self._target = target
         self._answer = Answer(names, int(time.time()))
         self._parser = Parser()
-        self._opening = b""
+        self._opening = bytearray()
 
     @property
     def came_to_its_end(self) -> bool:
@@ -128,23 +128,31 @@ class _Reading:
     def feed(self, piece: bytes) -> Iterator[Chunk]:
         """The chunks that `piece` ends; an empty piece is the end of the body."""
         if not self.began:
-            self._opening += piece[: 4096 - len(self._opening)]
-        self.is_over = not piece
+            self._opening += piece[: MAX_WHOLE_BYTES - len(self._opening)]
         for payload in self._payloads(piece):
             event = parsed(payload)
             if isinstance(event, dict):
-                if event.get("type") == "error":
-                    raise from_stream(self._target.provider, event, key=self._target.api_key)
-                for chunk in self._answer.chunks(event):
-                    self.began = True
-                    yield chunk
+                yield from self._chunks(event)
             elif isinstance(event, bytes) and event.lstrip().startswith(b"{"):
                 self.is_over = True
             if self.is_over or self._answer.is_over:
-                self.is_over = True
                 break
+        self.is_over = self.is_over or self._answer.is_over or not piece
         if self.is_over and not self.began:
-            raise _no_sense(self._opening, self._target)
+            yield from self._whole(parsed(bytes(self._opening)))
+
+    def _chunks(self, event: Mapping[str, Any]) -> Iterator[Chunk]:
+        if event.get("type") == "error":
+            raise from_stream(self._target.provider, event, key=self._target.api_key)
+        for chunk in self._answer.chunks(event):
+            self.began = True
+            yield chunk
+
+    def _whole(self, answer: object) -> Iterator[Chunk]:
+        if not isinstance(answer, dict) or answer.get("type") != "message":
+            raise _no_sense(answer, bytes(self._opening), self._target)
+        for event in events_of(answer):
+            yield from self._chunks(event)
 
     def _payloads(self, piece: bytes) -> list[bytes]:
         try:
@@ -154,13 +162,11 @@ class _Reading:
             return []
 
 
-def _no_sense(answer: bytes, target: Target) -> ProviderError:
+def _no_sense(answer: object, raw: bytes, target: Target) -> ProviderError:
     """The error for an answer of success that is none: an error in it, a page, or nothing."""
-    value = parsed(answer)
-    if isinstance(value, dict) and value.get("error"):
-        return from_stream(target.provider, value, key=target.api_key)
-    text = value if isinstance(value, bytes) else orjson.dumps(value)
-    quoted = scrubbed(text.decode(errors="replace"), target.api_key)[:80] or "nothing"
+    if isinstance(answer, dict) and answer.get("error"):
+        return from_stream(target.provider, answer, key=target.api_key)
+    quoted = scrubbed(raw[:4096].decode(errors="replace"), target.api_key)[:80] or "nothing"
     return ProviderFailed(
         f"{target.provider} did not answer in Anthropic's format. It begins: {quoted}. "
         "Check its base URL: it ends before the version (…/v1)."

@@ -10,6 +10,7 @@ from collections.abc import Collection, Mapping, Set
 from typing import Any
 
 from providers.errors import ProviderRefused
+from providers.refusals import scrubbed
 
 Params = Mapping[str, Any]
 
@@ -36,8 +37,10 @@ _THE_WIRES_OWN = frozenset(("encoding_format", "stream", "stream_options"))
 
 
 def refused(provider: str, what: str, param: str) -> ProviderRefused:
-    """The error for a request that never reaches the vendor: `what` is wrong with its `param`."""
-    message = f"{provider} {what}"
+    """The error for a request that never reaches the vendor: `what` is wrong with its `param`.
+
+    `what` may quote the client: the message is one line of a sensible length."""
+    message = scrubbed(f"{provider} {what}", None)
     return ProviderRefused(message, errors={param: [message]})
 
 

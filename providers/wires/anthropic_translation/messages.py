@@ -49,6 +49,8 @@ class Conversation:
 
     def _add(self, message: ChatMessage, where: str) -> None:
         role = message.get("role")
+        if role is not None and not isinstance(role, str):
+            raise refused(self._provider, "takes as role a text.", where)
         if role in {"system", "developer"}:
             self._hear(blocks_of(message, where, self._provider))
         elif role == "user":
@@ -108,7 +110,10 @@ class Conversation:
         yield from self._thinking(message.get(THINKING_BLOCKS), where)
         yield from blocks_of(message, where, self._provider)
         yield from blocks(message.get("refusal"), where, self._provider)
-        for call in message.get("tool_calls") or ():
+        calls = message.get("tool_calls") or []
+        if not isinstance(calls, list):
+            raise refused(self._provider, "takes as tool_calls a list.", where)
+        for call in calls:
             yield self._call(call, where)
 
     def _thinking(self, thought: object, where: str) -> Iterator[Block]:
@@ -125,8 +130,9 @@ class Conversation:
         name = function.get("name") if isinstance(function, Mapping) else None
         if not isinstance(call, Mapping) or not isinstance(name, str) or not name:
             kind = call.get("type") if isinstance(call, Mapping) else None
-            told = f"takes no tool call of type {kind}" if kind not in {None, "function"} else ""
-            raise refused(self._provider, told or "takes no tool call without a name.", where)
+            is_other = kind is not None and kind != "function"
+            told = f"of type {kind}" if is_other else "without a name"
+            raise refused(self._provider, f"takes no tool call {told}.", where)
         given = call.get("id")
         block = {
             "type": "tool_use",

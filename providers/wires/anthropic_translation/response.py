@@ -9,15 +9,14 @@ https://platform.claude.com/docs/en/build-with-claude/streaming
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
-
-import orjson
 
 from providers.types import THINKING_BLOCKS, Chunk, Completion
 from providers.wires.anthropic_translation.names import ToolNames
 from providers.wires.anthropic_translation.usage import openai_usage
-from providers.wires.surrogates import Joiner
+from providers.wires.surrogates import Joiner, mended
 
 Event = Mapping[str, Any]
 Delta = dict[str, Any]
@@ -56,7 +55,7 @@ class Answer:
 
     def _opened(self, event: Event) -> Iterator[Chunk]:
         message = _mapping(event.get("message"))
-        self._frame |= {"id": message.get("id"), "model": message.get("model")}
+        self._frame |= {"id": _word(message, "id"), "model": _word(message, "model")}
         yield self._chunk({"role": "assistant", "content": ""}) | self._counted(message)
 
     def _begun(self, event: Event) -> Iterator[Chunk]:
@@ -65,15 +64,15 @@ class Answer:
         if kind == "text" and block.get("text"):
             yield from self._said("content", block["text"])
         elif kind == "thinking":
-            self._thinking = {"thinking": "", "signature": _text(block, "signature")}
+            self._thinking = {"thinking": "", "signature": _word(block, "signature")}
             yield from self._thought(_text(block, "thinking"))
         elif kind == "redacted_thinking":
-            yield self._kept({"type": kind, "data": _text(block, "data")})
+            yield self._kept({"type": kind, "data": _word(block, "data")})
         elif kind == "tool_use":
             self._has_arguments = False
-            name = self._names.told(_text(block, "name"))
-            function = {"name": name, "arguments": ""}
-            yield self._called({"id": block.get("id"), "type": "function", "function": function})
+            function = {"name": self._names.told(_word(block, "name")), "arguments": ""}
+            call = {"id": _word(block, "id"), "type": "function", "function": function}
+            yield self._called(call)
 
     def _continued(self, event: Event) -> Iterator[Chunk]:
         delta = _mapping(event.get("delta"))
@@ -83,7 +82,7 @@ class Answer:
         elif kind == "thinking_delta":
             yield from self._thought(_text(delta, "thinking"))
         elif kind == "signature_delta" and self._thinking:
-            self._thinking["signature"] += _text(delta, "signature")
+            self._thinking["signature"] += _word(delta, "signature")
         elif kind == "input_json_delta" and self._block.get("type") == "tool_use":
             yield from self._argued(_text(delta, "partial_json"))
 
@@ -95,9 +94,8 @@ class Answer:
             yield from self._thought(rest)
             yield self._kept({"type": kind, **self._thinking})
         elif kind == "tool_use":
-            given = self._block.get("input") or {}
-            rest += "" if self._has_arguments else orjson.dumps(given).decode()
-            yield from self._argued(rest)
+            given = json.dumps(self._block.get("input") or {}, ensure_ascii=False)
+            yield from self._argued(rest if self._has_arguments else given)
             self._calls += 1
         self._block, self._thinking = {}, {}
 
@@ -163,6 +161,17 @@ _HANDLERS: Mapping[str, Callable[[Answer, Event], Iterator[Chunk]]] = {
 }
 
 
+def events_of(message: Mapping[str, Any]) -> Iterator[Event]:
+    """A whole message as the events of a stream that brings each block at once."""
+    yield {"type": "message_start", "message": message}
+    content = message.get("content")
+    for block in content if isinstance(content, list) else ():
+        yield {"type": "content_block_start", "content_block": block}
+        yield {"type": "content_block_stop"}
+    yield {"type": "message_delta", "delta": message, "usage": message.get("usage")}
+    yield {"type": "message_stop"}
+
+
 def completion(chunks: Iterable[Chunk]) -> Completion:
     """The whole answer that `chunks` are; its ``finish_reason`` is None if none had one."""
     frame: dict[str, Any] = {}
@@ -203,6 +212,11 @@ def _without_index(piece: Mapping[str, Any]) -> dict[str, Any]:
 
 def _mapping(value: object) -> Mapping[str, Any]:
     return value if isinstance(value, Mapping) else {}
+
+
+def _word(source: Mapping[str, Any], name: str) -> str:
+    """A text that comes in one piece."""
+    return mended(_text(source, name))
 
 
 def _text(source: Mapping[str, Any], name: str) -> str:

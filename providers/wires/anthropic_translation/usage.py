@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+_LIFETIMES = ("ephemeral_5m_input_tokens", "ephemeral_1h_input_tokens")
 _AS_IT_IS = ("server_tool_use", "service_tier", "inference_geo")
 
 
@@ -18,7 +19,9 @@ def openai_usage(usage: Mapping[str, Any]) -> dict[str, Any]:
     )
     lifetimes = usage.get("cache_creation")
     if written is None and isinstance(lifetimes, Mapping):
-        written = sum(_count(lifetimes, name) or 0 for name in lifetimes)
+        counts = [_count(lifetimes, name) for name in _LIFETIMES]
+        known_counts = [count for count in counts if count is not None]
+        written = sum(known_counts) if known_counts else None
     told: dict[str, Any] = {}
     if fresh is not None:
         told["prompt_tokens"] = fresh + (read or 0) + (written or 0)
@@ -37,7 +40,11 @@ def openai_usage(usage: Mapping[str, Any]) -> dict[str, Any]:
     thought = _count(of_output, "thinking_tokens") if isinstance(of_output, Mapping) else None
     if thought is not None:
         told["completion_tokens_details"] = {"reasoning_tokens": thought}
-    return told | {name: usage[name] for name in _AS_IT_IS if usage.get(name)}
+    return told | {name: usage[name] for name in _AS_IT_IS if _is_plain(usage.get(name))}
+
+
+def _is_plain(value: object) -> bool:
+    return isinstance(value, Mapping) or (isinstance(value, str) and value.isascii())
 
 
 def _count(usage: Mapping[str, Any], name: str) -> int | None:

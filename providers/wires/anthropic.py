@@ -141,12 +141,12 @@ class Reading:
         if self.is_over and not self.began:
             yield from self._whole(parsed(bytes(self._opening)))
 
-    def _chunks(self, event: Mapping[str, Any]) -> Iterator[Chunk]:
+    def _chunks(self, event: Mapping[str, Any]) -> Sequence[Chunk]:
         if event.get("type") == "error":
             raise from_stream(self._target.provider, event, key=self._target.api_key)
-        for chunk in self._answer.chunks(event):
-            self.began = True
-            yield chunk
+        chunks = self._answer.chunks(event)
+        self.began = self.began or bool(chunks)
+        return chunks
 
     def _whole(self, answer: object) -> Iterator[Chunk]:
         if not isinstance(answer, dict) or answer.get("type") != "message":

@@ -130,6 +130,26 @@ def test_it_reads_the_results_of_tools(alices: openai.OpenAI, stage: Stage, mode
         assert ["맑음" in said[0], "雨" in said[1]] == [True, True]
 
 
+@pytest.mark.parametrize("stream", [False, True])
+def test_what_claude_thought_goes_back_to_it_with_the_message(
+    alices: openai.OpenAI, stage: Stage, stream: bool
+) -> None:
+    stage.next(Script(pieces=["볼게요"], reasoning=["날", "씨?"], tool_calls=CALLS[:1]))
+    ask: dict[str, Any] = {"model": CLAUDE, "messages": ASK, "tools": [WEATHER]}
+    if stream:
+        with alices.chat.completions.stream(**ask) as answer:
+            message: Any = answer.get_final_completion().choices[0].message
+    else:
+        message = alices.chat.completions.create(**ask).choices[0].message
+    said = message.model_dump(exclude_none=True)
+    said.pop("parsed", None)
+    result = {"role": "tool", "tool_call_id": "toolu_1", "content": "맑음"}
+    alices.chat.completions.create(model=CLAUDE, messages=[*ASK, said, result], tools=[WEATHER])
+    blocks = stage.wait_for_call(2).body["messages"][1]["content"]
+    assert blocks[0] == {"type": "thinking", "thinking": "날씨?", "signature": "EqQBCgIYAh=="}
+    assert [block["type"] for block in blocks] == ["thinking", "text", "tool_use"]
+
+
 @OTHERS
 def test_it_sees_pictures(alices: openai.OpenAI, stage: Stage, model: str) -> None:
     url = {"url": f"data:image/png;base64,{PICTURE}"}

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import json
 import socket
+import subprocess
+import sys
 import traceback
 from collections.abc import AsyncIterator
 from contextlib import aclosing
@@ -452,3 +454,11 @@ async def test_a_request_in_anthropics_own_words_goes_and_comes_byte_for_byte(
     stage.next(Script(failure=Failure(429)))
     with pytest.raises(ProviderRateLimited):
         await wire.messages(at(stage), asked)
+
+
+def test_neither_litellm_nor_another_client_is_loaded_for_claude() -> None:
+    check = (
+        "import sys; from providers.wires import anthropic;"
+        "sys.exit(bool({'litellm', 'openai', 'httpx', 'django'} & sys.modules.keys()))"
+    )
+    assert subprocess.run([sys.executable, "-c", check], check=False).returncode == 0

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import importlib
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -11,6 +12,7 @@ from typing import Any
 
 import genai_prices
 import pytest
+from django.apps import apps
 from django.core.management import call_command
 from django.db import connection, transaction
 from django.utils import timezone
@@ -48,6 +50,22 @@ def test_a_migrated_database_has_the_whole_catalogue(rolled_back: None) -> None:
         Provider.objects.values_list("slug", flat=True)
     )
     assert refreshed("--dry-run").startswith("0 providers, 0 models and 0 prices would be added")
+
+
+def test_an_installation_that_reached_claude_through_litellm_changes_its_wire(
+    rolled_back: None,
+) -> None:
+    old = {"wire": "litellm", "litellm_prefix": "anthropic"}
+    Provider.objects.filter(slug="anthropic").update(**old)
+    Provider.objects.create(slug="bedrock", name="B", wire="litellm", litellm_prefix="bedrock")
+    migration = importlib.import_module("providers.migrations.0002_anthropic_wire")
+    editor = connection.schema_editor()
+    migration.to_own_wire(apps, editor)
+    claude = Provider.objects.get(slug="anthropic")
+    assert (claude.wire, claude.litellm_prefix) == ("anthropic", "")
+    assert Provider.objects.get(slug="bedrock").wire == "litellm"
+    migration.to_litellm(apps, editor)
+    assert Provider.objects.filter(slug="anthropic", **old).exists()
 
 
 def test_an_emptied_database_is_filled_by_migrate_once(rolled_back: None) -> None:

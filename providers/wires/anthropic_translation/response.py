@@ -10,7 +10,7 @@ https://platform.claude.com/docs/en/build-with-claude/streaming
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from providers.types import THINKING_BLOCKS, Chunk, Completion
@@ -48,95 +48,97 @@ class Answer:
         self._thoughts = 0
         self._has_arguments = False
 
-    def chunks(self, event: Event) -> Iterator[Chunk]:
+    def chunks(self, event: Event) -> Sequence[Chunk]:
         """The chunks for one event; an ``error`` event is its reader's."""
         handle = _HANDLERS.get(str(event.get("type")))
-        return iter(()) if handle is None else handle(self, event)
+        return () if handle is None else handle(self, event)
 
-    def _opened(self, event: Event) -> Iterator[Chunk]:
+    def _opened(self, event: Event) -> Sequence[Chunk]:
         message = _mapping(event.get("message"))
         self._frame |= {"id": _word(message, "id"), "model": _word(message, "model")}
-        yield self._chunk({"role": "assistant", "content": ""}) | self._counted(message)
+        return [self._chunk({"role": "assistant", "content": ""}) | self._counted(message)]
 
-    def _begun(self, event: Event) -> Iterator[Chunk]:
+    def _begun(self, event: Event) -> Sequence[Chunk]:
         self._block = block = _mapping(event.get("content_block"))
         kind = block.get("type")
-        if kind == "text" and block.get("text"):
-            yield from self._said("content", block["text"])
-        elif kind == "thinking":
+        if kind == "text":
+            return self._said("content", _text(block, "text"))
+        if kind == "thinking":
             self._thinking = {"thinking": "", "signature": _word(block, "signature")}
-            yield from self._thought(_text(block, "thinking"))
-        elif kind == "redacted_thinking":
-            yield self._kept({"type": kind, "data": _word(block, "data")})
-        elif kind == "tool_use":
+            return self._thought(_text(block, "thinking"))
+        if kind == "redacted_thinking":
+            return self._kept({"type": kind, "data": _word(block, "data")})
+        if kind == "tool_use":
             self._has_arguments = False
             function = {"name": self._names.told(_word(block, "name")), "arguments": ""}
-            call = {"id": _word(block, "id"), "type": "function", "function": function}
-            yield self._called(call)
+            return self._called(
+                {"id": _word(block, "id"), "type": "function", "function": function}
+            )
+        return ()
 
-    def _continued(self, event: Event) -> Iterator[Chunk]:
+    def _continued(self, event: Event) -> Sequence[Chunk]:
         delta = _mapping(event.get("delta"))
         kind = delta.get("type")
         if kind == "text_delta":
-            yield from self._said("content", _text(delta, "text"))
-        elif kind == "thinking_delta":
-            yield from self._thought(_text(delta, "thinking"))
-        elif kind == "signature_delta" and self._thinking:
+            return self._said("content", _text(delta, "text"))
+        if kind == "thinking_delta":
+            return self._thought(_text(delta, "thinking"))
+        if kind == "input_json_delta" and self._block.get("type") == "tool_use":
+            return self._argued(_text(delta, "partial_json"))
+        if kind == "signature_delta" and self._thinking:
             self._thinking["signature"] += _word(delta, "signature")
-        elif kind == "input_json_delta" and self._block.get("type") == "tool_use":
-            yield from self._argued(_text(delta, "partial_json"))
+        return ()
 
-    def _ended(self, event: Event) -> Iterator[Chunk]:
+    def _ended(self, event: Event) -> Sequence[Chunk]:
         kind, rest = self._block.get("type"), self._text.rest()
+        last: Sequence[Chunk] = ()
         if kind == "text":
-            yield from self._said("content", rest)
+            last = self._said("content", rest)
         elif kind == "thinking":
-            yield from self._thought(rest)
-            yield self._kept({"type": kind, **self._thinking})
+            last = [*self._thought(rest), *self._kept({"type": kind, **self._thinking})]
         elif kind == "tool_use":
             given = json.dumps(self._block.get("input") or {}, ensure_ascii=False)
-            yield from self._argued(rest if self._has_arguments else given)
+            last = self._argued(rest if self._has_arguments else given)
             self._calls += 1
         self._block, self._thinking = {}, {}
+        return last
 
-    def _told(self, event: Event) -> Iterator[Chunk]:
+    def _told(self, event: Event) -> Sequence[Chunk]:
         delta = _mapping(event.get("delta"))
         self._reason = delta.get("stop_reason")
-        refusal = _mapping(delta.get("stop_details")).get("explanation")
-        if isinstance(refusal, str) and refusal and self._reason == "refusal":
-            yield from self._said("refusal", refusal)
-        if usage := self._counted(event):
-            yield {**self._frame, "choices": [], **usage}
+        why = _text(_mapping(delta.get("stop_details")), "explanation")
+        refusal = self._said("refusal", why) if self._reason == "refusal" else ()
+        usage = self._counted(event)
+        return [*refusal, *([{**self._frame, "choices": [], **usage}] if usage else ())]
 
-    def _stopped(self, event: Event) -> Iterator[Chunk]:
+    def _stopped(self, event: Event) -> Sequence[Chunk]:
         self.is_over = True
         reason = _REASONS.get(self._reason) if isinstance(self._reason, str) else None
-        if reason is not None:
-            yield self._chunk({}, reason)
+        return () if reason is None else [self._chunk({}, reason)]
 
-    def _said(self, field: str, text: str) -> Iterator[Chunk]:
-        if text := self._text.feed(text):
-            yield self._chunk({field: text})
+    def _said(self, field: str, text: str) -> Sequence[Chunk]:
+        text = self._text.feed(text)
+        return [self._chunk({field: text})] if text else ()
 
-    def _thought(self, text: str) -> Iterator[Chunk]:
-        if text := self._text.feed(text):
-            if self._thinking:
-                self._thinking["thinking"] += text
-            yield self._chunk({"reasoning_content": text})
+    def _thought(self, text: str) -> Sequence[Chunk]:
+        text = self._text.feed(text)
+        if text and self._thinking:
+            self._thinking["thinking"] += text
+        return [self._chunk({"reasoning_content": text})] if text else ()
 
-    def _kept(self, block: dict[str, Any]) -> Chunk:
+    def _kept(self, block: dict[str, Any]) -> Sequence[Chunk]:
         """A block of thinking that Claude wants back as it is."""
         delta = {THINKING_BLOCKS: [{"index": self._thoughts, **block}]}
         self._thoughts += 1
-        return self._chunk(delta)
+        return [self._chunk(delta)]
 
-    def _argued(self, arguments: str) -> Iterator[Chunk]:
-        if arguments := self._text.feed(arguments):
-            self._has_arguments = True
-            yield self._called({"function": {"arguments": arguments}})
+    def _argued(self, arguments: str) -> Sequence[Chunk]:
+        arguments = self._text.feed(arguments)
+        self._has_arguments = self._has_arguments or bool(arguments)
+        return self._called({"function": {"arguments": arguments}}) if arguments else ()
 
-    def _called(self, call: dict[str, Any]) -> Chunk:
-        return self._chunk({"tool_calls": [{"index": self._calls, **call}]})
+    def _called(self, call: dict[str, Any]) -> Sequence[Chunk]:
+        return [self._chunk({"tool_calls": [{"index": self._calls, **call}]})]
 
     def _counted(self, told: Mapping[str, Any]) -> dict[str, Any]:
         """The usage so far. Later counts replace earlier ones, zeros too; nulls tell nothing."""
@@ -151,7 +153,7 @@ class Answer:
         }
 
 
-_HANDLERS: Mapping[str, Callable[[Answer, Event], Iterator[Chunk]]] = {
+_HANDLERS: Mapping[str, Callable[[Answer, Event], Sequence[Chunk]]] = {
     "message_start": Answer._opened,
     "content_block_start": Answer._begun,
     "content_block_delta": Answer._continued,
@@ -211,7 +213,7 @@ def _without_index(piece: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _mapping(value: object) -> Mapping[str, Any]:
-    return value if isinstance(value, Mapping) else {}
+    return value if isinstance(value, dict) else {}
 
 
 def _word(source: Mapping[str, Any], name: str) -> str:

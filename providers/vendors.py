@@ -45,7 +45,7 @@ class Vendor:
     model_names: str = ""
     """A pattern of what the names of its models begin with, whoever serves them."""
     free_check: str = "/models"
-    """What is asked of it to see whether a key is good, without cost."""
+    """What is asked of one of OpenAI's format to see whether a key is good, without cost."""
 
 
 VENDORS = (
@@ -65,7 +65,6 @@ VENDORS = (
         litellm_table="anthropic",
         vision_model="claude-haiku-4-5",
         model_names=r"claude",
-        free_check="/v1/models",
     ),
     Vendor(
         "google",

@@ -130,6 +130,30 @@ def test_it_reads_the_results_of_tools(alices: openai.OpenAI, stage: Stage, mode
         assert ["맑음" in said[0], "雨" in said[1]] == [True, True]
 
 
+@pytest.mark.parametrize(
+    ("more", "param"),
+    [
+        ({"tools": [{}]}, "tools"),
+        ({"response_format": "json"}, "response_format"),
+        ({"seed": 1}, "seed"),
+        ({"messages": [{"role": "critic", "content": "x"}]}, "messages[0]"),
+        ({"messages": [{"role": "user", "content": [{"type": "input_text"}]}]}, "messages[0]"),
+    ],
+)
+def test_what_claude_cannot_be_told_is_the_callers_fault_in_one_line(
+    alices: openai.OpenAI, stage: Stage, more: Any, param: str
+) -> None:
+    for stream in (False, True):
+        with pytest.raises(openai.BadRequestError, match=r"anthropic takes") as caught:
+            alices.chat.completions.create(
+                **{"model": CLAUDE, "messages": ASK, "stream": stream, **more}
+            )
+        assert caught.value.param == param
+        assert "\n" not in caught.value.message
+        assert "Traceback" not in caught.value.message
+    assert stage.calls == []
+
+
 @pytest.mark.parametrize("stream", [False, True])
 def test_what_claude_thought_goes_back_to_it_with_the_message(
     alices: openai.OpenAI, stage: Stage, stream: bool

@@ -657,3 +657,35 @@ def test_no_parameter_however_odd_is_more_than_refused(name: str, value: Any) ->
         told(ASK, **{name: value})
     except ProviderRefused:
         return
+
+
+SCHEMAS = st.recursive(
+    st.none() | st.booleans() | st.integers(0, 2) | st.sampled_from(["object", "array", "x"]),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(
+            st.sampled_from(
+                [
+                    *("type", "properties", "items", "anyOf", "oneOf", "allOf", "$ref", "$defs"),
+                    *("format", "minItems", "minimum", "enum", "const", "description", "title"),
+                    *("additionalProperties", "required"),
+                ]
+            ),
+            inner,
+            max_size=4,
+        )
+    ),
+    max_leaves=15,
+)
+
+
+@given(SCHEMAS)
+def test_no_schema_however_odd_is_more_than_refused(schema: Any) -> None:
+    for params in (
+        {"tools": [tool("f", parameters=schema, strict=True)]},
+        {"response_format": {"type": "json_schema", "json_schema": {"schema": schema}}},
+    ):
+        try:
+            json.dumps(told(ASK, **params))
+        except ProviderRefused:
+            continue

@@ -24,11 +24,9 @@ _AS_THEY_ARE = frozenset(
 _ANNOTATIONS = frozenset(("default", "description", "title"))
 _OF_SCHEMAS = {"anyOf": "anyOf", "oneOf": "anyOf", "allOf": "allOf"}
 _WITH_SCHEMAS = frozenset(("properties", "$defs", "definitions"))
-_FORMATS = frozenset(
-    (
-        *("date-time", "time", "date", "duration", "email", "hostname", "uri", "ipv4", "ipv6"),
-        "uuid",
-    )
+_FORMATS = (
+    *("date-time", "time", "date", "duration", "email", "hostname", "uri", "ipv4", "ipv6"),
+    "uuid",
 )
 _TYPES_OF = {
     "object": ("properties", "required", "additionalProperties"),
@@ -86,7 +84,7 @@ def _close(made: Schema, schema: Mapping[str, Any], name: str, provider: str) ->
 
 
 def _is_enforced(key: str, value: object) -> bool:
-    return (key == "format" and value in _FORMATS) or (key == "minItems" and value in {0, 1})
+    return (key == "format" and value in _FORMATS) or (key == "minItems" and value in (0, 1))
 
 
 def _described(made: Schema, untold: Schema) -> Schema:

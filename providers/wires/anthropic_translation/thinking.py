@@ -40,7 +40,7 @@ def thinking_and_effort(
 def sampling(params: Params, model: Claude, thinking: dict[str, Any]) -> dict[str, Any]:
     """What the client says of sampling, where the model samples as it is told: new models, and
     those that think, refuse it. 1 is the default of both formats."""
-    if not model.samples or thinking.get("type") in {"enabled", "adaptive"}:
+    if not model.samples or thinking.get("type") in ("enabled", "adaptive"):
         return {}
     given = {name: params[name] for name in _SAMPLING if name in params}
     return {name: value for name, value in given.items() if name == "top_k" or value != 1}

@@ -167,7 +167,7 @@ def test_what_claude_thought_goes_back_to_it_with_the_message(
         message = alices.chat.completions.create(**ask).choices[0].message
     said = message.model_dump(exclude_none=True)
     said.pop("parsed", None)
-    result = {"role": "tool", "tool_call_id": "toolu_1", "content": "맑음"}
+    result: Any = {"role": "tool", "tool_call_id": "toolu_1", "content": "맑음"}
     alices.chat.completions.create(model=CLAUDE, messages=[*ASK, said, result], tools=[WEATHER])
     blocks = stage.wait_for_call(2).body["messages"][1]["content"]
     assert blocks[0] == {"type": "thinking", "thinking": "날씨?", "signature": "EqQBCgIYAh=="}

@@ -48,6 +48,7 @@ class Usage:
         the same. DeepSeek tells cached reads as ``prompt_cache_hit_tokens`` beside
         ``prompt_cache_miss_tokens``, Moonshot and some others as ``cached_tokens``. litellm adds to
         it what Anthropic told: ``cache_creation_tokens`` with its lifetimes, ``server_tool_use``.
+        Rini adds to it what Gemini told: ``cached_audio_tokens`` among the cached.
         """
         into = _mapping(usage.get("prompt_tokens_details"))
         out = _mapping(usage.get("completion_tokens_details"))
@@ -64,6 +65,7 @@ class Usage:
             ),
             cache_write_1h_tokens=_count(lifetimes.get("ephemeral_1h_input_tokens")),
             input_audio_tokens=_count(into.get("audio_tokens")),
+            cached_audio_tokens=_count(into.get("cached_audio_tokens")),
             input_image_tokens=_count(into.get("image_tokens")),
             output_tokens=_count(usage.get("completion_tokens")),
             reasoning_tokens=_count(out.get("reasoning_tokens")),

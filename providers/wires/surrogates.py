@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Set
 from typing import Any
 
 import orjson
@@ -16,20 +17,37 @@ _ANY = re.compile("[\ud800-\udfff]")
 _HIGH_AT_END = re.compile("[\ud800-\udbff]\\Z")
 
 
-def parsed(data: bytes) -> Any:
-    """The JSON value, also if its texts hold halves; `data` itself if it is no JSON."""
+def parsed(data: bytes, in_pieces: Set[str] | None = None) -> Any:
+    """The JSON value, also if its texts hold halves; `data` itself if it is no JSON.
+
+    With `in_pieces` its texts are mended already, but for those of these names.
+    """
     try:
         return orjson.loads(data)
     except orjson.JSONDecodeError:
-        return _parsed_slowly(data)
+        return _parsed_slowly(data, in_pieces)
 
 
-def _parsed_slowly(data: bytes) -> Any:
+def _parsed_slowly(data: bytes, in_pieces: Set[str] | None) -> Any:
     """As `json` reads it, which takes halves; bytes that are no UTF-8 become U+FFFD."""
     try:
-        return json.loads(data.decode(errors="replace"))
+        value = json.loads(data.decode(errors="replace"))
+        return value if in_pieces is None else _mended_in(value, in_pieces)
     except (ValueError, RecursionError):
         return data
+
+
+def _mended_in(value: Any, in_pieces: Set[str]) -> Any:
+    if isinstance(value, str):
+        return mended(value)
+    if isinstance(value, list):
+        return [_mended_in(item, in_pieces) for item in value]
+    if isinstance(value, dict):
+        return {
+            mended(name): item if name in in_pieces else _mended_in(item, in_pieces)
+            for name, item in value.items()
+        }
+    return value
 
 
 def mended(text: str) -> str:
@@ -47,7 +65,7 @@ class Joiner:
 
     def feed(self, piece: str) -> str:
         """The text to hand on; half a pair at its end is held back for the next piece."""
-        if not self._held and not _ANY.search(piece):
+        if not self._held and (piece.isascii() or not _ANY.search(piece)):
             return piece
         piece = self._held + piece
         self._held = piece[-1] if _HIGH_AT_END.search(piece) else ""

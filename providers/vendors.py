@@ -11,7 +11,7 @@ import re
 from dataclasses import dataclass
 from typing import Literal
 
-WireName = Literal["openai", "anthropic", "litellm", "demo"]
+WireName = Literal["openai", "anthropic", "gemini", "litellm", "demo"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,10 +69,9 @@ VENDORS = (
     Vendor(
         "google",
         "Google",
-        wire="litellm",
+        wire="gemini",
         address="https://generativelanguage.googleapis.com/v1beta",
         further_key_variable="GEMINI_API_KEY",
-        litellm_prefix="gemini",
         litellm_table="gemini",
         inputs_per_embedding_call=100,
         vision_model="gemini-2.5-flash",

@@ -9,6 +9,7 @@ from django.conf import settings
 from providers.types import Wire
 from providers.wires.anthropic import AnthropicWire
 from providers.wires.demo import DemoWire
+from providers.wires.gemini import GeminiWire
 from providers.wires.http import VendorClient
 from providers.wires.openai import OpenAIWire
 
@@ -30,6 +31,7 @@ def _client() -> VendorClient:
 _WIRES: dict[str, Callable[[], Wire]] = {
     "openai": lambda: OpenAIWire(_client()),
     "anthropic": lambda: AnthropicWire(_client()),
+    "gemini": lambda: GeminiWire(_client()),
     "litellm": _litellm,
     "demo": lambda: DemoWire(settings.DEMO_TOKENS_PER_SECOND),
 }

@@ -52,20 +52,27 @@ def test_a_migrated_database_has_the_whole_catalogue(rolled_back: None) -> None:
     assert refreshed("--dry-run").startswith("0 providers, 0 models and 0 prices would be added")
 
 
-def test_an_installation_that_reached_claude_through_litellm_changes_its_wire(
-    rolled_back: None,
+@pytest.mark.parametrize(
+    ("slug", "wire", "prefix", "name"),
+    [
+        ("anthropic", "anthropic", "anthropic", "0002_anthropic_wire"),
+        ("google", "gemini", "gemini", "0003_gemini_wire"),
+    ],
+)
+def test_an_installation_that_reached_a_vendor_through_litellm_changes_its_wire(
+    rolled_back: None, slug: str, wire: str, prefix: str, name: str
 ) -> None:
-    old = {"wire": "litellm", "litellm_prefix": "anthropic"}
-    Provider.objects.filter(slug="anthropic").update(**old)
+    old = {"wire": "litellm", "litellm_prefix": prefix}
+    Provider.objects.filter(slug=slug).update(**old)
     Provider.objects.create(slug="bedrock", name="B", wire="litellm", litellm_prefix="bedrock")
-    migration = importlib.import_module("providers.migrations.0002_anthropic_wire")
+    migration = importlib.import_module(f"providers.migrations.{name}")
     editor = connection.schema_editor()
     migration.to_own_wire(apps, editor)
-    claude = Provider.objects.get(slug="anthropic")
-    assert (claude.wire, claude.litellm_prefix) == ("anthropic", "")
+    row = Provider.objects.get(slug=slug)
+    assert (row.wire, row.litellm_prefix) == (wire, "")
     assert Provider.objects.get(slug="bedrock").wire == "litellm"
     migration.to_litellm(apps, editor)
-    assert Provider.objects.filter(slug="anthropic", **old).exists()
+    assert Provider.objects.filter(slug=slug, **old).exists()
 
 
 def test_an_emptied_database_is_filled_by_migrate_once(rolled_back: None) -> None:

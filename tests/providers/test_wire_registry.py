@@ -11,7 +11,7 @@ def test_a_wire_is_one_for_the_whole_process(name: str) -> None:
 
 
 def test_an_unknown_wire_is_refused_with_the_names_that_there_are() -> None:
-    with pytest.raises(ValueError, match="openai, anthropic, litellm, demo"):
+    with pytest.raises(ValueError, match="openai, anthropic, gemini, litellm, demo"):
         wire_named("telegraph")
 
 

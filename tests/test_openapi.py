@@ -19,6 +19,7 @@ from openapi_spec_validator import OpenAPIV30SpecValidator
 import conversations.routing
 import providers.routing
 import rini.dialects.routing
+import rini.monitoring
 from conversations.answering.events import EventType
 from conversations.api.described import EVENTS
 from rini.dialects.openai.routes import Unknown
@@ -69,7 +70,8 @@ def _methods(pattern: URLPattern) -> Iterator[str]:
 
 
 def asgi_routes() -> Iterator[tuple[str, set[str]]]:
-    for module in (providers.routing, conversations.routing, rini.dialects.routing):
+    hot = (providers.routing, conversations.routing, rini.dialects.routing, rini.monitoring)
+    for module in hot:
         for route in module.http_routes:
             endpoint: Any = route.callback
             if not isinstance(endpoint, Unknown):

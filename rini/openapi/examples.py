@@ -144,6 +144,8 @@ EXAMPLES: dict[str, Any] = {
     "above_input_tokens": 200_000,
     "database": "connected",
     "redis": "connected",
+    "periodic_work": "on time",
+    "periodic_work_last_run": _TIME,
     "message_count": 12,
     "user_message_count": 6,
     "assistant_message_count": 6,

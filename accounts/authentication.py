@@ -5,13 +5,13 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import lru_cache, partial
 from typing import Any, TypeVar, cast
 from uuid import UUID
 
 import starlette.requests as starlette
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 from django.utils import timezone
 from rest_framework.authentication import BaseAuthentication
 from rest_framework.request import Request
@@ -21,13 +21,13 @@ from rest_framework_simplejwt.tokens import AccessToken
 from accounts import rates, tokens
 from accounts.models import ApiToken, User
 from rini.errors import NotAuthenticated
+from rini.storage import last_used
 from rini.storage.database import in_database
 from rini.storage.statements import WrittenOnce, names, selected
 from rini.web import request_log
 from rini.web.parsing import has_small_body, read_body
 
 R = TypeVar("R")
-USE_IS_NOTED_EVERY = timedelta(minutes=1)
 _BY_DIGEST = f"""
     SELECT {names(ApiToken)} FROM accounts_apitoken
     WHERE digest = %s OR former_digest = %s LIMIT 1
@@ -175,7 +175,7 @@ def _by_api_token(raw: str) -> Caller:
         raise NotAuthenticated("This API token was rotated: use its new secret.")
     if token.expires_at is not None and not _is_later(token.expires_at, now):
         raise NotAuthenticated("This API token has expired: make a new one at /tokens/.")
-    _note_use(token, now)
+    last_used.note(token)
     return Caller(user, token)
 
 
@@ -190,11 +190,3 @@ def _users(identity: UUID) -> QuerySet[User]:
 
 def _is_later(moment: datetime | None, now: datetime) -> bool:
     return moment is not None and moment > now
-
-
-def _note_use(token: ApiToken, now: datetime) -> None:
-    """Keep `last_used_at` true to the minute, with one write a minute, not one a request."""
-    if _is_later(token.last_used_at, now - USE_IS_NOTED_EVERY):
-        return
-    noted_before = Q(last_used_at=None) | Q(last_used_at__lte=now - USE_IS_NOTED_EVERY)
-    ApiToken.objects.filter(noted_before, pk=token.pk).update(last_used_at=now)

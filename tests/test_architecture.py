@@ -72,7 +72,7 @@ def _map() -> list[str]:
 
 def _entries(row: str) -> Iterator[str]:
     """The modules and folders that a row names; ``*`` stands for every package."""
-    for name in re.findall(r"`([^`]*(?:\.py|/))`", row):
+    for name in re.findall(r"`([a-z{*][^`]*(?:\.py|/))`", row):
         for entry in _expanded(name):
             if entry.startswith("*/"):
                 yield from (

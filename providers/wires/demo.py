@@ -5,7 +5,10 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
+
+import orjson
 
 from providers.errors import ProviderRefused
 from providers.types import (
@@ -17,6 +20,7 @@ from providers.types import (
     Embeddings,
     Target,
 )
+from providers.wires.sample_values import value_for
 
 _ANSWERS = {
     "ko": "저는 Rini의 데모 모델이며 진짜 언어 모델이 아닙니다. 이렇게 물으셨습니다: “{question}” "
@@ -36,27 +40,27 @@ _QUOTED = 2000
 class DemoWire:
     """`providers.types.Wire` without a vendor. Every piece of its answer counts as one token.
 
-    `tokens_per_second` is its pace; 0 answers at once.
+    It keeps to what frameworks rely on: a forced tool is called, and a schema for the answer is
+    kept to, with values that mean nothing. `tokens_per_second` is its pace; 0 answers at once.
     """
 
     def __init__(self, tokens_per_second: float = 30) -> None:
         self._delay = 1 / tokens_per_second if tokens_per_second else 0
 
     async def stream(self, target: Target, request: ChatRequest) -> AsyncGenerator[Chunk]:
-        pieces, reason = _answer(request)
+        answer = _answer(request)
         yield _chunk(target, {"role": "assistant", "content": ""})
-        for piece in pieces:
+        for piece in answer.pieces:
             await asyncio.sleep(self._delay)
-            yield _chunk(target, {"content": piece})
-        yield _chunk(target, {}, reason)
-        yield _object(target, "chat.completion.chunk", [], _usage(request, pieces))
+            yield _chunk(target, {"content": piece} if answer.call is None else answer.part(piece))
+        yield _chunk(target, {}, answer.reason)
+        yield _object(target, "chat.completion.chunk", [], _usage(request, answer.pieces))
 
     async def complete(self, target: Target, request: ChatRequest) -> Completion:
-        pieces, reason = _answer(request)
-        await asyncio.sleep(self._delay * len(pieces))
-        message = {"role": "assistant", "content": "".join(pieces)}
-        choice = {"index": 0, "message": message, "finish_reason": reason}
-        return _object(target, "chat.completion", [choice], _usage(request, pieces))
+        answer = _answer(request)
+        await asyncio.sleep(self._delay * len(answer.pieces))
+        choice = {"index": 0, "message": answer.message(), "finish_reason": answer.reason}
+        return _object(target, "chat.completion", [choice], _usage(request, answer.pieces))
 
     async def embed(
         self, target: Target, inputs: Sequence[EmbeddingInput], params: Mapping[str, Any]
@@ -71,15 +75,90 @@ class DemoWire:
         """There are no connections."""
 
 
-def _answer(request: ChatRequest) -> tuple[list[str], str]:
-    """The pieces of the answer, and why it ends there."""
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    """What is answered, in pieces: text, or the arguments of a call of the tool named `call`."""
+
+    pieces: Sequence[str]
+    reason: str
+    call: str | None = None
+
+    def message(self) -> dict[str, Any]:
+        text = "".join(self.pieces)
+        if self.call is None:
+            return {"role": "assistant", "content": text}
+        call = {**_CALL, "function": {"name": self.call, "arguments": text}}
+        return {"role": "assistant", "content": None, "tool_calls": [call]}
+
+    def part(self, piece: str) -> dict[str, Any]:
+        """A piece as a stream's delta; the first one says which tool it is."""
+        if piece is not self.pieces[0]:
+            return {"tool_calls": [{"index": 0, "function": {"arguments": piece}}]}
+        named = {"name": self.call, "arguments": piece}
+        return {"tool_calls": [{"index": 0, **_CALL, "function": named}]}
+
+
+_CALL = {"id": "call_demo", "type": "function"}
+
+
+def _answer(request: ChatRequest) -> _Answer:
+    tool = _forced_tool(request)
+    if tool is not None:
+        name, schema = tool
+        return _limited([_json(value_for(schema))], request, "tool_calls", name)
+    schema = _answers_schema(request.params.get("response_format"))
+    if schema is not None:
+        return _limited(_pieces(_json(value_for(schema))), request)
     question = _question(request.messages)
     text = _ANSWERS[_language(question)].format(question=question[:_QUOTED])
-    pieces = _pieces(text)
+    return _limited(_pieces(text), request)
+
+
+def _limited(
+    pieces: list[str], request: ChatRequest, reason: str = "stop", call: str | None = None
+) -> _Answer:
+    """The answer, cut where the request's limit of tokens is, and why it ends there."""
     limit = request.params.get("max_completion_tokens") or request.params.get("max_tokens")
     if isinstance(limit, int) and limit < len(pieces):
-        return pieces[: max(0, limit)], "length"
-    return pieces, "stop"
+        return _Answer(pieces[: max(0, limit)], "length", call)
+    return _Answer(pieces, reason, call)
+
+
+def _forced_tool(request: ChatRequest) -> tuple[str, Any] | None:
+    """The tool that has to be called, and the schema of its arguments.
+
+    One that was called already, and has answered, is not called again: the turn would never end.
+    """
+    choice, tools = request.params.get("tool_choice"), request.params.get("tools")
+    is_free = choice in (None, "auto", "none")
+    if not isinstance(tools, list) or is_free or _has_result(request):
+        return None
+    named = choice.get("function", {}).get("name") if isinstance(choice, Mapping) else None
+    for tool in tools:
+        function = tool.get("function") if isinstance(tool, Mapping) else None
+        if isinstance(function, Mapping) and named in {None, function.get("name")}:
+            return str(function.get("name")), function.get("parameters") or {"type": "object"}
+    return None
+
+
+def _has_result(request: ChatRequest) -> bool:
+    return bool(request.messages) and request.messages[-1].get("role") == "tool"
+
+
+def _answers_schema(form: object) -> object:
+    """The schema that the answer has to keep to; None: any text will do."""
+    if not isinstance(form, Mapping):
+        return None
+    if form.get("type") == "json_object":
+        return {"type": "object", "properties": {"answer": {"type": "string"}}}
+    described = form.get("json_schema")
+    if form.get("type") != "json_schema" or not isinstance(described, Mapping):
+        return None
+    return described.get("schema") or {"type": "object"}
+
+
+def _json(value: object) -> str:
+    return orjson.dumps(value).decode()
 
 
 def _question(messages: Sequence[ChatMessage]) -> str:

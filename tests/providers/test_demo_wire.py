@@ -1,14 +1,16 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from typing import Any
 
+import jsonschema
 import pytest
 
 from billing.usage import Usage
 from providers.errors import ProviderRefused
 from providers.events import ChunkReader, events_of
-from providers.types import ChatRequest, Event, Finished, Target, TextDelta
+from providers.types import ChatRequest, Event, Finished, Target, TextDelta, ToolCallDelta
 from providers.wires.demo import DemoWire
 
 TARGET = Target("demo", "demo", "demo", "")
@@ -96,3 +98,79 @@ async def test_it_stops_when_it_is_cancelled() -> None:
 async def test_it_makes_no_embeddings() -> None:
     with pytest.raises(ProviderRefused, match="Choose an embedding model"):
         await DemoWire().embed(TARGET, ["text"], {})
+
+
+SCHEMAS: list[dict[str, Any]] = [
+    {"type": "object", "properties": {"city": {"type": "string"}, "days": {"type": "integer"}}},
+    {"type": "object", "required": ["a"], "additionalProperties": False, "properties": {"a": {}}},
+    {"type": "array", "items": {"enum": ["맑음", "비"]}, "minItems": 2},
+    {"type": "object", "properties": {"n": {"type": "number", "minimum": 5, "maximum": 6}}},
+    {"type": "integer", "exclusiveMinimum": 5, "multipleOf": 4},
+    {"type": "integer", "maximum": -3},
+    {"type": "string", "minLength": 10},
+    {"type": "string", "maxLength": 2},
+    {"type": "string", "format": "date-time"},
+    {"anyOf": [{"type": "null"}, {"type": "string"}]},
+    {"type": ["null", "boolean"]},
+    {"const": {"kind": "fixed"}},
+    {"allOf": [{"required": ["a"], "properties": {"a": {"type": "string"}}}, {"required": ["b"]}]},
+    {
+        "$defs": {
+            "node": {
+                "type": "object",
+                "required": ["name"],
+                "properties": {
+                    "name": {"type": "string"},
+                    "children": {"type": "array", "items": {"$ref": "#/$defs/node"}},
+                },
+            }
+        },
+        "$ref": "#/$defs/node",
+    },
+]
+
+
+@pytest.mark.parametrize("schema", SCHEMAS)
+async def test_an_answer_keeps_to_the_schema_that_is_asked_for(schema: dict[str, Any]) -> None:
+    form = {"type": "json_schema", "json_schema": {"name": "answer", "schema": schema}}
+    answer = text(await read(ask("질문", response_format=form)))
+    jsonschema.validate(json.loads(answer), schema)
+
+
+async def test_a_json_object_is_one() -> None:
+    answer = text(await read(ask("질문", response_format={"type": "json_object"})))
+    assert isinstance(json.loads(answer), dict)
+
+
+@pytest.mark.parametrize("schema", SCHEMAS)
+@pytest.mark.parametrize("choice", ["required", {"type": "function", "function": {"name": "t"}}])
+async def test_a_forced_tool_is_called_with_arguments_that_fit(
+    schema: dict[str, Any], choice: Any
+) -> None:
+    tools = [{"type": "function", "function": {"name": "t", "parameters": schema}}]
+    request = ask("질문", tools=tools, tool_choice=choice)
+    streamed = [event for event in await read(request) if isinstance(event, ToolCallDelta)]
+    assert streamed[0].name == "t"
+    jsonschema.validate(json.loads("".join(event.arguments for event in streamed)), schema)
+    whole = await DemoWire(0).complete(TARGET, request)
+    [choice] = whole["choices"]
+    assert choice["finish_reason"] == "tool_calls"
+    [call] = choice["message"]["tool_calls"]
+    jsonschema.validate(json.loads(call["function"]["arguments"]), schema)
+
+
+async def test_after_a_tools_result_it_answers_in_words() -> None:
+    tools = [{"type": "function", "function": {"name": "t"}}]
+    messages: list[dict[str, Any]] = [
+        {"role": "user", "content": "What is the weather?"},
+        {"role": "assistant", "tool_calls": [{"id": "1", "function": {"name": "t"}}]},
+        {"role": "tool", "tool_call_id": "1", "content": "rain"},
+    ]
+    request = ChatRequest(messages, {"tools": tools, "tool_choice": "required"})
+    assert "demo model" in text(await read(request))
+
+
+async def test_a_schema_that_refers_to_itself_ends() -> None:
+    schema = {"$ref": "#"}
+    form = {"type": "json_schema", "json_schema": {"schema": schema}}
+    assert text(await read(ask("질문", response_format=form))) == "null"

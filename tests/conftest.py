@@ -14,12 +14,16 @@ from typing import Any
 import httpx
 import pytest
 from django.db import connection
+from hypothesis import HealthCheck, settings
 
 from tests.rini_server import RiniServer
 from tests.vendors.fixture import stage, stage_server
 from tests.vendors.stage import Stage
 
 __all__ = ["stage", "stage_server"]
+# On a busy machine the first examples of a property take seconds to make; nothing is timed here.
+settings.register_profile("rini", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("rini")
 UsersTables = (
     *("accounts_user", "billing_hold", "billing_usagerecord", "billing_rollup"),
     *("billing_budget", "rini_idempotentrequest"),

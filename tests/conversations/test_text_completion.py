@@ -31,7 +31,7 @@ def told(call: Call) -> tuple[str, list[tuple[str, str]]]:
             turns = [("system", _plain(call.body.get("system", "")))]
             turns += [(m["role"], _plain(m["content"])) for m in call.body["messages"]]
         case _:
-            turns = [("system", _plain(call.body.get("system_instruction", {}).get("parts", "")))]
+            turns = [("system", _plain(call.body.get("systemInstruction", {}).get("parts", "")))]
             turns += [
                 ("assistant" if c["role"] == "model" else c["role"], _plain(c["parts"]))
                 for c in call.body["contents"]

@@ -34,7 +34,7 @@ class Password(serializers.CharField):
         super().__init__(max_length=1000, trim_whitespace=False, write_only=True, **options)
 
 
-class Account(serializers.ModelSerializer[User]):
+class AccountSerializer(serializers.ModelSerializer[User]):
     class Meta:
         model = User
         fields = ("id", "username", "email", "is_staff", "created_at")
@@ -52,7 +52,7 @@ class Registration(serializers.Serializer[User]):
 
 
 class AccountChange(serializers.Serializer[User]):
-    """Changes of the account `user`."""
+    """What is to change in an account: the serializer's `instance`."""
 
     username = UserName(required=False)
     email = serializers.EmailField(required=False, allow_null=True, max_length=254)
@@ -61,12 +61,8 @@ class AccountChange(serializers.Serializer[User]):
         required=False, help_text="Needed to change a password that is set."
     )
 
-    def __init__(self, user: User | None = None, **options: Any) -> None:
-        super().__init__(**options)
-        self.user = user or User()
-
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
-        user = self.user
+        user = self.instance or User()
         changed = User(
             username=attrs.get("username", user.username),
             email=attrs.get("email", user.email),
@@ -126,7 +122,7 @@ class PerMinute(serializers.IntegerField):
         )
 
 
-class Token(serializers.ModelSerializer[ApiToken]):
+class TokenSerializer(serializers.ModelSerializer[ApiToken]):
     """An API token without its secret; taken from a caller: name, expires_at, allowed_models,
     requests_per_minute, tokens_per_minute, and the limits that other apps have registered
     (`accounts.limits`)."""
@@ -179,10 +175,10 @@ class Token(serializers.ModelSerializer[ApiToken]):
         return moment
 
 
-class NewToken(Token):
+class NewToken(TokenSerializer):
     """An API token with its secret, which is never shown again."""
 
     token = serializers.CharField(read_only=True, help_text="The secret: `rini-…`.")
 
-    class Meta(Token.Meta):
-        fields = (*Token.Meta.fields, "token")
+    class Meta(TokenSerializer.Meta):
+        fields = (*TokenSerializer.Meta.fields, "token")

@@ -1,19 +1,10 @@
 from __future__ import annotations
 
-from django.urls import include, path, re_path
-from rest_framework.routers import SimpleRouter
-
 from accounts import views
+from rini.web.routes import Router
 
-router = SimpleRouter()
-router.trailing_slash = "/?"
-router.register("tokens", views.TokensView)
-
-urlpatterns = [
-    re_path(r"^users/?$", views.UsersView.as_view()),
-    re_path(r"^users/me/?$", views.MeView.as_view()),
-    re_path(r"^auth/token/?$", views.LoginView.as_view()),
-    re_path(r"^auth/refresh/?$", views.RefreshView.as_view()),
-    re_path(r"^auth/logout/?$", views.LogoutView.as_view()),
-    path("", include(router.urls)),
-]
+router = Router()
+router.register("users", views.UserViewSet)
+router.register("auth", views.LoginViewSet)
+router.register("tokens", views.TokenViewSet)
+urlpatterns = router.urls

@@ -4,7 +4,7 @@ from django.urls import include, path, re_path
 from rest_framework.routers import SimpleRouter
 
 from billing import operators, views
-from rini.web.http import UUID_PATTERN
+from rini.web.routes import UUID_PATTERN
 
 router = SimpleRouter()
 router.trailing_slash = "/?"

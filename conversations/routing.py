@@ -12,7 +12,8 @@ from conversations.api.endpoints import (
 )
 from conversations.api.image_endpoints import ImageCompletion, MessageFile
 from conversations.api.revision_endpoints import MessageEdit, MessageRegenerate, SessionTitle
-from rini.web.http import MESSAGE_PATTERN, UUID_PATTERN, route
+from rini.web.http import route
+from rini.web.routes import MESSAGE_PATTERN, UUID_PATTERN
 
 _MESSAGE = rf"^messages/(?P<message_id>{MESSAGE_PATTERN})"
 

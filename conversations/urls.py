@@ -14,7 +14,7 @@ from conversations.api.session_views import (
     SessionTree,
 )
 from conversations.api.views import GenerationViewSet, SessionViewSet
-from rini.web.http import MESSAGE_PATTERN, UUID_PATTERN
+from rini.web.routes import MESSAGE_PATTERN, UUID_PATTERN
 
 _SESSION = rf"^sessions/(?P<session_id>{UUID_PATTERN})"
 _MESSAGE = rf"^messages/(?P<pk>{MESSAGE_PATTERN})"

@@ -66,7 +66,8 @@ class Schema(AutoSchema):
         return f"{self.method.lower()}_{words}" if words else self.method.lower()
 
     def get_tags(self) -> list[str]:
-        return [_API_OF.get(self.path.split("/")[1], "service")]
+        own: list[str] | None = getattr(self.view, "tags", None)
+        return own or [_API_OF.get(self.path.split("/")[1], "service")]
 
     def get_operation(
         self, path: str, path_regex: str, path_prefix: str, method: str, registry: Any

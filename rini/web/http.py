@@ -33,10 +33,6 @@ from rini.web.once import answer_of, has_key, once
 from rini.web.parsing import parse_json, read_body
 from rini.web.request_id import request_id
 
-UUID_PATTERN = "[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
-"""The pattern of an id in a path …"""
-MESSAGE_PATTERN = "[0-9]{1,18}"
-"""… and that of a message's."""
 R = TypeVar("R")
 Handler = Callable[[Request], Awaitable[Response]]
 log = structlog.get_logger(__name__)
@@ -140,12 +136,17 @@ async def json_body(request: Request, *, optional: bool = False) -> Any:
     return parse_json(body) if body or not optional else {}
 
 
-def validated(serializer_class: type[Serializer[Any]], body: Any) -> dict[str, Any]:
-    """`body` as `serializer_class` reads it; raises `InvalidInput` with the fields' messages."""
+def validated(serializer_class: type[Serializer[Any]], body: Any, **options: Any) -> dict[str, Any]:
+    """`body` as `serializer_class` reads it; raises `InvalidInput` with the fields' messages.
+
+    The one way to validate, for DRF's views too. `options` are the serializer's: the `instance`
+    that a body changes, `partial` where it may leave out what stays, its `context`.
+    """
     if not isinstance(body, dict):
-        raise InvalidInput("The body is to be a JSON object.")
+        raise InvalidInput("The body must be a JSON object.")
+    reader = serializer_class(**options) if options else _reader(serializer_class, get_language())
     try:
-        return dict(_reader(serializer_class, get_language()).run_validation(body))
+        return dict(reader.run_validation(body))
     except ValidationError as error:
         raise InvalidInput(errors=field_errors(error.detail)) from None
 

@@ -8,14 +8,17 @@ from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from decimal import Decimal, InvalidOperation
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import Never
 
 from rini.secrets.secret import Secret
 
 WELL_KNOWN = ("changeme", "change-me", "change_me", "secret", "password", "insecure", "example")
 MINIMUM_LENGTH = 32
+LOOPBACK_NAMES = ("127.0.0.1", "localhost", "[::1]")
+WILDCARDS = ("0.0.0.0", "::", "[::]")  # noqa: S104  # compared, not bound
 
 
 def refuse(variable: str, fault: str, remedy: str) -> Never:
@@ -35,16 +38,24 @@ def signing_secret(variable: str, value: str) -> str:
     return value
 
 
+def signing_secrets(variable: str, value: str) -> list[str]:
+    """Signing secrets by commas, newest first: the first signs, all of them verify."""
+    return [signing_secret(variable, part.strip()) for part in value.split(",")]
+
+
 def master_keys(variable: str, value: str) -> list[bytes]:
     """The keys that wrap every stored secret, newest first: base64 of 32 bytes, by commas."""
     remedy = (
         "Make one with: python3 -c 'import base64, secrets; "
         "print(base64.b64encode(secrets.token_bytes(32)).decode())'."
     )
-    keys = [_decoded(variable, part.strip(), remedy) for part in value.split(",") if part.strip()]
-    if not keys:
+    if not value.strip():
         refuse(variable, "is not set", remedy)
-    return keys
+    parts = [part.strip() for part in value.split(",")]
+    if not all(parts):
+        # Most often a variable that was empty: $NEW,$OLD. What $OLD sealed could not be read.
+        refuse(variable, "has an empty part beside a comma", "Give every key, newest first.")
+    return [_decoded(variable, part, remedy) for part in parts]
 
 
 def provider_addresses(environment: Mapping[str, str]) -> dict[str, str]:
@@ -79,6 +90,35 @@ def optional_integer(variable: str, value: str) -> int | None:
     if not (value.isascii() and value.isdigit() and int(value)):
         refuse(variable, f"is {value!r}", "Give a whole number above 0, or nothing.")
     return int(value)
+
+
+def choice(variable: str, value: str, choices: Sequence[str]) -> str:
+    """One of some words, in any case."""
+    if value.strip().lower() not in choices:
+        refuse(variable, f"is {value!r}", f"Give {', '.join(choices[:-1])} or {choices[-1]}.")
+    return value.strip().lower()
+
+
+def networks(variable: str, values: Sequence[str]) -> list[IPv4Network | IPv6Network]:
+    """IP addresses and networks."""
+    found = []
+    for value in filter(None, (value.strip() for value in values)):
+        try:
+            found.append(ip_network(value, strict=False))
+        except ValueError:
+            refuse(variable, f"has {value!r}", "Give addresses or networks: 10.0.0.7,10.1.0.0/16.")
+    return found
+
+
+def is_loopback(host: str) -> bool:
+    """Whether what listens on `host` is reached from this machine alone."""
+    return host in LOOPBACK_NAMES or host == "::1" or host.startswith("127.")
+
+
+def host_names(host: str) -> list[str]:
+    """The names of an installation that listens on `host`, where nobody says more."""
+    own = f"[{host}]" if ":" in host and not host.startswith("[") else host
+    return list(dict.fromkeys([*LOOPBACK_NAMES, *([] if host in WILDCARDS else [own])]))
 
 
 def rate(variable: str, environment: Mapping[str, str], default: str) -> int:

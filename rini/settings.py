@@ -7,7 +7,6 @@ and Rini's secrets come from the data folder.
 import os
 import sys
 import warnings
-from datetime import timedelta
 from pathlib import Path
 
 import django_stubs_ext
@@ -48,16 +47,28 @@ MASTER_KEYS = environment.master_keys(
 SECRET_KEY = environment.signing_secret(
     "SECRET_KEY", env.str("SECRET_KEY", default=_generated.django_secret if _generated else "")
 )
-JWT_SECRET_KEY = environment.signing_secret(
+JWT_SECRET_KEYS = environment.signing_secrets(
     "JWT_SECRET_KEY", env.str("JWT_SECRET_KEY", default=_generated.jwt_secret if _generated else "")
 )
+JWT_SECRET_KEY = JWT_SECRET_KEYS[0]  # it signs; the others verify what they signed before
+
 
 # -- Django -------------------------------------------------------------------------------------
 DEBUG = env.bool("DEBUG", default=False)
-ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["*"])
+# Of an installation of one's own machine: a page whose name points at it must not reach it.
+_names = environment.host_names(HOST) if EMBEDDED_DATABASE else ["*"]
+SERVED_HOSTS = env.list("ALLOWED_HOSTS", default=_names) or _names
+SERVES_LITERAL_HOSTS = HOST in environment.WILDCARDS
+ALLOWED_HOSTS = ["*"]  # rini.web.hosts has looked before, for the hot routes too
+TRUSTED_PROXIES = environment.networks(
+    "TRUSTED_PROXIES", env.list("TRUSTED_PROXIES", default=["127.0.0.1", "::1"])
+)
 CORS_ORIGINS = env.list("CORS_ORIGINS", default=[])
 CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
-if env.bool("BEHIND_TLS_PROXY", default=False):
+BEHIND_TLS_PROXY = env.bool("BEHIND_TLS_PROXY", default=False)
+HSTS_SECONDS = env.int("HSTS_SECONDS", default=31_536_000 if BEHIND_TLS_PROXY else 0)
+DEFAULT_EXCEPTION_REPORTER_FILTER = "rini.web.debugging.Filter"
+if BEHIND_TLS_PROXY:
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
     SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = True
 
@@ -184,19 +195,16 @@ AUTH_PASSWORD_VALIDATORS = [
     )
 ]
 LOGIN_REDIRECT_URL = "/admin/"
-OPEN_REGISTRATION = env.bool("OPEN_REGISTRATION", default=True)
+# Whoever brings a database serves others: strangers wait until the operator says otherwise.
+OPEN_REGISTRATION = env.bool("OPEN_REGISTRATION", default=EMBEDDED_DATABASE)
+REGISTRATIONS_PER_HOUR = env.int("REGISTRATIONS_PER_HOUR", default=20)
+SECURITY_LOG_DAYS = env.int("SECURITY_LOG_DAYS", default=365)
 ANONYMOUS_ACCESS = env.bool("ANONYMOUS_ACCESS", default=False)
 JWT_ALGORITHM = env.str("JWT_ALGORITHM", default="HS256")
 if JWT_ALGORITHM not in {"HS256", "HS384", "HS512"}:
     environment.refuse("JWT_ALGORITHM", f"is {JWT_ALGORITHM!r}", "Give HS256, HS384 or HS512.")
 JWT_ACCESS_TOKEN_EXPIRE_MINUTES = env.int("JWT_ACCESS_TOKEN_EXPIRE_MINUTES", default=60)
 JWT_REFRESH_TOKEN_EXPIRE_DAYS = env.int("JWT_REFRESH_TOKEN_EXPIRE_DAYS", default=30)
-SIMPLE_JWT = {
-    "ALGORITHM": JWT_ALGORITHM,
-    "SIGNING_KEY": JWT_SECRET_KEY,
-    "ACCESS_TOKEN_LIFETIME": timedelta(minutes=JWT_ACCESS_TOKEN_EXPIRE_MINUTES),
-    "ISSUER": "rini",
-}
 API_TOKEN_ROTATION_GRACE_MINUTES = env.int("API_TOKEN_ROTATION_GRACE_MINUTES", default=60)
 
 # -- the API ------------------------------------------------------------------------------------
@@ -251,6 +259,15 @@ SPECTACULAR_SETTINGS = {
 # -- models and their providers -----------------------------------------------------------------
 PROVIDER_BASE_URLS = environment.provider_addresses(os.environ)
 PROVIDER_API_KEYS = environment.provider_keys(os.environ, FURTHER_KEY_VARIABLES)
+# Whom the operator's keys serve: nobody, whoever has a budget or a limit per minute, everybody.
+LEND_OPERATOR_KEYS = environment.choice(
+    "LEND_OPERATOR_KEYS",
+    env.str(
+        "LEND_OPERATOR_KEYS",
+        default="always" if EMBEDDED_DATABASE and environment.is_loopback(HOST) else "limited",
+    ),
+    ("never", "limited", "always"),
+)
 CATALOGUE_REMEMBERED_SECONDS = env.float("CATALOGUE_REMEMBERED_SECONDS", default=3.0)
 PROVIDER_CONNECT_TIMEOUT = env.float("PROVIDER_CONNECT_TIMEOUT", default=10.0)
 PROVIDER_READ_TIMEOUT = env.float("PROVIDER_READ_TIMEOUT", default=300.0)
@@ -316,6 +333,7 @@ CELERY_BEAT_SCHEDULE = {
     "make-ledger-partitions": {"task": "billing.tasks.make_partitions", "schedule": 86400.0},
     "trim-ledger": {"task": "billing.tasks.trim_ledger", "schedule": 86400.0},
     "forget-refresh-tokens": {"task": "accounts.tasks.forget_refresh_tokens", "schedule": 86400.0},
+    "trim-security-log": {"task": "accounts.tasks.trim_security_log", "schedule": 86400.0},
 }
 
 # -- logs ---------------------------------------------------------------------------------------

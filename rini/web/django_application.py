@@ -19,7 +19,17 @@ from rini.web.api import problem_response
 from rini.web.parsing import check_size
 
 
+class Request(ASGIRequest):
+    """A request whose ``Host`` has been looked at already, by `rini.web.hosts`: Django's own look
+    does not know containers' names, which may have an underscore."""
+
+    def get_host(self) -> str:
+        return self._get_raw_host()
+
+
 class DjangoApplication(ASGIHandler):
+    request_class = Request
+
     async def handle(self, scope: Any, receive: Any, send: Any) -> None:
         try:
             check_size(_announced(scope))

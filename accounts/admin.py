@@ -25,8 +25,9 @@ class LoginForm(AdminAuthenticationForm):
 
     def clean(self) -> dict[str, Any]:
         name = self.cleaned_data.get("username") or ""
+        user = throttles.account_of(name)
         try:
-            with throttles.guess(name, throttles.address_of(self.request)):
+            with throttles.guess(user, name):
                 return super().clean()
         except (RateLimited, Unavailable) as error:
             raise ValidationError(error.detail) from error

@@ -14,10 +14,12 @@ from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter
 
 from accounts.authentication import Caller
+from accounts.permissions import refuse_strangers
 from billing.periods import is_timezone
-from rini.errors import Forbidden, InvalidInput
+from rini.errors import InvalidInput
 
 EVERYBODY = "all"
+SEE_ALL = "billing.view_usagerecord"
 _WHEN = (
     "A date in `timezone` (the whole day is in), or a moment as `2026-11-20T09:30:00Z`; a moment "
     "without an offset is one in `timezone`."
@@ -84,8 +86,7 @@ def _user(asked: str | None, caller: Caller) -> UUID | None:
     user_id = None if asked == EVERYBODY else _uuid("user_id", asked)
     if user_id == caller.user.id:
         return user_id
-    if not caller.user.is_staff or caller.token is not None:
-        raise Forbidden("Only operators, by an access token, see what others have used.")
+    refuse_strangers(caller, SEE_ALL, "see what others have used")
     return user_id
 
 

@@ -16,6 +16,7 @@ from uuid import UUID
 
 import structlog
 
+from accounts.revocation import Right, watch
 from conversations.answering import aftermath, endings
 from conversations.answering.endings import Ending
 from conversations.answering.journal import LiveJournal
@@ -50,6 +51,13 @@ class Running:
         self._call = gateway.Call(turn.target, turn.request, turn.payer)
         self.task = asyncio.create_task(self._run(), name=f"generation {self.id}")
         self.task.add_done_callback(self._done)
+        # Whoever may not spend any more does not go on spending; who only logged out does.
+        right = Right(
+            turn.payer.user_id,
+            token_id=turn.payer.token_id,
+            model=f"{turn.target.provider}/{turn.target.model}",
+        )
+        self._release = watch().hold(right, lambda _: self.cancel(GenerationStatus.STOPPED))
 
     def cancel(self, status: GenerationStatus) -> None:
         """End the answer where it is, with `status`; the vendor's connection closes at once."""
@@ -79,6 +87,7 @@ class Running:
             await aftermath.follow_up(self.turn, ending.status)
 
     def _done(self, task: asyncio.Task[None]) -> None:
+        self._release()
         _running.pop(self.id, None)
         if not task.cancelled() and (error := task.exception()):
             # A bug: the generation stays as it is stored, and its readers are let go.

@@ -26,7 +26,7 @@ from django.db.models.functions import Lower
 from django.db.models.lookups import Exact
 
 from accounts import security_log
-from accounts.models import EventName, Login, User
+from accounts.models import EventName, SecurityEvent, User
 from rini.errors import RateLimited, Unavailable
 from rini.web import client
 
@@ -107,8 +107,9 @@ def _counters(window: float, account: str, user: User | None) -> dict[str, int]:
 
 
 def _is_usual(user: User, network: str) -> bool:
-    """Whether the account was logged in to from there, as far back as logins are kept."""
-    known = Login.objects.visible_to(user).order_by().values_list("address", flat=True).distinct()
+    """Whether the account was logged in to from there, as far back as the security log goes."""
+    logins = SecurityEvent.objects.filter(event=EventName.LOGIN, user_id=user.pk)
+    known = logins.order_by().values_list("address", flat=True).distinct()
     return network in {network_of(address) for address in known[:USUAL_ADDRESSES]}
 
 

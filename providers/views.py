@@ -16,7 +16,9 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 from rest_framework.viewsets import GenericViewSet
 
+from accounts import security_log
 from accounts.authentication import caller_in
+from accounts.models import EventName
 from accounts.permissions import NotByLimitedToken
 from providers import access, catalogue, keys, serializers
 from providers.errors import ProviderError
@@ -53,6 +55,7 @@ class KeysView(ListModelMixin, RetrieveModelMixin, DestroyModelMixin, GenericVie
             new["api_key_value"],
             description=new["description"],
         )
+        tell(EventName.KEY_CREATED, key)
         return Response(self.get_serializer(key).data, 201)
 
     @extend_schema(
@@ -66,7 +69,13 @@ class KeysView(ListModelMixin, RetrieveModelMixin, DestroyModelMixin, GenericVie
         serializer.is_valid(raise_exception=True)
         change = serializer.validated_data
         keys.change(key, description=change.get("description"), value=change.get("api_key_value"))
+        if change.get("api_key_value"):
+            tell(EventName.KEY_CHANGED, key)
         return Response(self.get_serializer(key).data)
+
+    def perform_destroy(self, key: ApiKey) -> None:
+        super().perform_destroy(key)
+        tell(EventName.KEY_DELETED, key)
 
     @extend_schema(
         request=None,
@@ -89,6 +98,11 @@ class ModelsView(APIView):
         """Every model that the caller can use now: there is a key, and the token is for it."""
         models = access.usable_models(caller_in(request))
         return Response(serializers.ModelSerializer(models, many=True).data)
+
+
+def tell(event: EventName, key: ApiKey) -> None:
+    details = {"provider": key.provider_id, "last4": key.last4}
+    security_log.record(event, user_id=key.user_id, details=details)
 
 
 def _verification(key: ApiKey) -> dict[str, Any]:

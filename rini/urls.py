@@ -16,6 +16,7 @@ from drf_spectacular.views import (
 from rini import service
 
 handler400 = "rini.web.api.bad_request"
+handler403 = "rini.web.api.permission_denied"
 handler404 = "rini.web.api.page_not_found"
 handler500 = "rini.web.api.server_error"
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -39,6 +40,7 @@ from conversations.models import Generation
 from rini.errors import InvalidInput, NotAuthenticated, NotFound, RiniError, Unavailable, problem
 from rini.storage.database import in_database, in_database_patiently
 from rini.storage.notifications import listener
+from rini.web import refusals
 from rini.web.http import validated
 from rini.web.parsing import parse_json
 from rini.web.request_id import request_id
@@ -214,6 +216,8 @@ class SessionConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # Channels
         if self.is_closed:
             return  # what was on its way meanwhile
         self.is_closed = isinstance(error, NotAuthenticated) or self.caller is None
+        with suppress(RiniError):
+            await refusals.tell_soon(error)
         await self._send({"type": "error", "problem": problem(error, request_id())})
         if isinstance(error, NotAuthenticated):
             await self.close(UNAUTHENTICATED, error.code)

@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from functools import cache
 from typing import Any, ClassVar, TypeVar, cast
 
@@ -27,7 +27,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from rini.errors import InvalidInput, MethodNotAllowed, RiniError, problem
-from rini.web import sse, standing
+from rini.web import refusals, sse, standing
 from rini.web.api import PROBLEM_JSON, as_rini_error, field_errors
 from rini.web.once import answer_of, has_key, once
 from rini.web.parsing import check_is_json, parse_json, read_body
@@ -53,7 +53,10 @@ class Endpoint:
             return
         except Exception as error:
             # The boundary of the process: what is not known here is a bug, and becomes a 500.
-            response = self.error_response(_known(error))
+            known = _known(error)
+            with suppress(RiniError):  # the answer matters more
+                await refusals.tell_soon(known)
+            response = self.error_response(known)
         await response(scope, receive, send)
 
     async def _answer(self, request: Request) -> ASGIApp:

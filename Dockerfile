@@ -22,4 +22,4 @@ USER rini
 EXPOSE 8000
 # The logs are Rini's own (request ids, JSON): uvicorn's access log would say everything twice.
 CMD ["uvicorn", "rini.asgi:application", "--host", "0.0.0.0", "--port", "8000", \
-     "--no-access-log", "--no-server-header", "--timeout-graceful-shutdown", "10"]
+     "--no-access-log", "--no-server-header", "--no-proxy-headers", "--timeout-graceful-shutdown", "10"]

@@ -174,6 +174,7 @@ def _visit(headers: Mapping[str, str], work: Callable[[Caller], R]) -> tuple[Cal
     """The caller, and what `work` returns, unless the caller's requests have to be counted first:
     no connection waits for Valkey."""
     caller = authenticate(headers)
+    _note(caller)
     if rates.are_counted(caller.user, caller.token):
         return caller, []
     return caller, [work(caller)]

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Mapping
-from contextvars import ContextVar
 from datetime import datetime
 from functools import partial
 from typing import Any
@@ -43,12 +42,11 @@ _ADD = f"""
     ON CONFLICT (bucket) DO UPDATE SET count = kept.count + 1, last_at = excluded.last_at
 """  # noqa: S608  # names of columns
 log = structlog.get_logger("security")
-_caller: ContextVar[tuple[UUID | None, UUID | None]] = ContextVar("caller", default=(None, None))
 
 
 def note_caller(user_id: UUID, token_id: UUID | None) -> None:
     """Say who makes the current request, for what is recorded of it."""
-    _caller.set((user_id, token_id))
+    client.notes()["caller"] = (user_id, token_id)
 
 
 def record(
@@ -66,7 +64,7 @@ def record(
     with the commit, or never. A database that is away costs the row, not the line and not the
     request.
     """
-    caller, callers_token = _caller.get()
+    caller, callers_token = client.notes().get("caller", (None, None))
     event_row = SecurityEvent(
         event=event.value,
         user_id=user_id or caller,

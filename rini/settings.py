@@ -40,10 +40,14 @@ if _installation is not None:
 # -- secrets ------------------------------------------------------------------------------------
 # Generated ones belong to the embedded database: whoever brings a database brings the secrets.
 _generated = _installation if EMBEDDED_DATABASE else None
-MASTER_KEYS = environment.master_keys(
-    "RINI_API_MASTER_KEY",
-    env.str("RINI_API_MASTER_KEY", default=_generated.master_key if _generated else ""),
-)
+_given = env.str("RINI_API_MASTER_KEY", default="")
+_own = _generated.master_key if _generated else ""
+# Beside a given key the installation's own goes on to open what it has sealed.
+MASTER_KEYS = environment.master_keys("RINI_API_MASTER_KEY", _given or _own)
+if _given and _own:
+    MASTER_KEYS += environment.master_keys("RINI_API_MASTER_KEY", _own)
+# See rini.secrets.masters.
+MASTER_KEYS_FILE = DATA_DIR / datadir.FILE if _own and not _given else None
 SECRET_KEY = environment.signing_secret(
     "SECRET_KEY", env.str("SECRET_KEY", default=_generated.django_secret if _generated else "")
 )
@@ -195,8 +199,9 @@ AUTH_PASSWORD_VALIDATORS = [
     )
 ]
 LOGIN_REDIRECT_URL = "/admin/"
-# Whoever brings a database serves others: strangers wait until the operator says otherwise.
-OPEN_REGISTRATION = env.bool("OPEN_REGISTRATION", default=EMBEDDED_DATABASE)
+# Whoever serves others says himself what strangers may; on one's own machine there are none.
+IS_OWN_MACHINE = EMBEDDED_DATABASE and environment.is_loopback(HOST)
+OPEN_REGISTRATION = env.bool("OPEN_REGISTRATION", default=IS_OWN_MACHINE)
 REGISTRATIONS_PER_HOUR = env.int("REGISTRATIONS_PER_HOUR", default=20)
 SECURITY_LOG_DAYS = env.int("SECURITY_LOG_DAYS", default=365)
 ANONYMOUS_ACCESS = env.bool("ANONYMOUS_ACCESS", default=False)
@@ -264,7 +269,7 @@ LEND_OPERATOR_KEYS = environment.choice(
     "LEND_OPERATOR_KEYS",
     env.str(
         "LEND_OPERATOR_KEYS",
-        default="always" if EMBEDDED_DATABASE and environment.is_loopback(HOST) else "limited",
+        default="always" if IS_OWN_MACHINE else "limited",
     ),
     ("never", "limited", "always"),
 )

@@ -56,7 +56,8 @@ def web(name: str, listener: socket.socket, root: Path, max_message_bytes: int) 
         name=name,
         argv=[
             *(sys.executable, "-m", "uvicorn", "rini.asgi:application"),
-            *("--no-access-log", "--no-server-header"),
+            # Whose word on the caller's address counts, rini.web.client decides.
+            *("--no-access-log", "--no-server-header", "--no-proxy-headers"),
             *(str(part) for option in options.items() for part in option),
         ],
         is_ready=partial(_answers, listener),

@@ -18,7 +18,7 @@ from socket import socket
 import psycopg
 from django.conf import settings
 
-from rini.running import datadir, embedded, serving
+from rini.running import datadir, embedded, exposure, serving
 from rini.running.supervision import StartError, Supervisor, signals_interrupt
 
 GREETING = """
@@ -27,7 +27,8 @@ Rini answers at {address} (Ctrl-C stops it)
   API documentation  {address}/docs
   Administration     {address}/admin/{password}
 
-Try it with the demo model:
+{trial}"""
+TRIAL = """Try it with the demo model:
 
   TOKEN=$(curl -s {address}/users/ -H 'Content-Type: application/json' -d '{{}}' | \
 sed 's/.*"access_token": *"\\([^"]*\\)".*/\\1/')
@@ -41,6 +42,7 @@ PASSWORD = "  (user {name}, password {password}: shown this once)"  # noqa: S105
 def main() -> None:
     """Run until a signal comes. Raises SystemExit with one line for what prevents a start."""
     signals_interrupt()
+    os.environ[exposure.SAID] = "yes"
     folder: Path = settings.DATA_DIR
     datadir.load(folder)
     try:
@@ -53,6 +55,8 @@ def main() -> None:
             password = _prepare_database(folder)
             _start_serving(supervisor, folder, listener)
             _greet(folder, password)
+            for line in exposure.lines():
+                _say(f"open: {line}")
             supervisor.watch()
     except KeyboardInterrupt:
         _say("stopped")
@@ -124,13 +128,16 @@ def _start_serving(supervisor: Supervisor, folder: Path, listener: socket) -> No
         name = f"web server {number}" if web_workers > 1 else "web server"
         supervisor.start(serving.web(name, listener, root, settings.MAX_REQUEST_BYTES))
     schedule = folder / "beat-schedule"
+    for old in folder.glob("beat-schedule*"):
+        old.chmod(0o600)  # from before it was made so
     supervisor.start(serving.worker(schedule, root, settings.WORKER_CONCURRENCY))
 
 
 def _greet(folder: Path, password: str) -> None:
     address = serving.address(settings.HOST, settings.PORT)
     shown = PASSWORD.format(name=datadir.ADMIN, password=password) if password else ""
-    sys.stdout.write(GREETING.format(address=address, password=shown) + "\n")
+    trial = TRIAL.format(address=address) if settings.OPEN_REGISTRATION else ""
+    sys.stdout.write(GREETING.format(address=address, password=shown, trial=trial) + "\n")
     sys.stdout.flush()
     if password:
         datadir.update(folder, admin_password=None)

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextvars import ContextVar
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
+from typing import Any
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -18,11 +19,19 @@ Networks = Sequence[IPv4Network | IPv6Network]
 LOOPBACK = ip_address("127.0.0.1")
 _FORWARDED = (b"x-forwarded-for", b"x-forwarded-proto", b"x-forwarded-host", b"forwarded")
 _current: ContextVar[str] = ContextVar("address", default="")
+_notes: ContextVar[dict[str, Any] | None] = ContextVar("notes", default=None)
 
 
 def address() -> str:
     """The current caller's IP address; empty outside of a request, and for a UNIX socket."""
     return _current.get()
+
+
+def notes() -> dict[str, Any]:
+    """What else is found out about the current request, for whoever asks later in it, in whatever
+    thread; outside of a request nothing is remembered."""
+    known = _notes.get()
+    return {} if known is None else known
 
 
 class Client:
@@ -39,10 +48,12 @@ class Client:
         scope = self._seen(scope)
         client = scope.get("client")
         token = _current.set(client[0] if client and _parsed(client[0]) else "")
+        notes_token = _notes.set({})
         try:
             await self.app(scope, receive, send)
         finally:
             _current.reset(token)
+            _notes.reset(notes_token)
 
     def _seen(self, scope: Scope) -> Scope:
         if not any(name in _FORWARDED for name, _ in scope["headers"]):

@@ -10,6 +10,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
 from uuid import UUID, uuid4
 
 import jwt
@@ -67,7 +68,7 @@ def read(raw: str) -> Claims:
         raise NotAnAccessToken from error
 
 
-def _verified(raw: str) -> dict[str, object]:
+def _verified(raw: str) -> dict[str, Any]:
     for secret in settings.JWT_SECRET_KEYS:
         try:
             claims = jwt.decode(

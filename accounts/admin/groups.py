@@ -25,10 +25,12 @@ class OperatorsGroupAdmin(GroupAdmin):
     def has_delete_permission(self, request: HttpRequest, obj: Group | None = None) -> bool:
         return super().has_delete_permission(request, obj) and self._may(request, obj)
 
-    def formfield_for_manytomany(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+    def formfield_for_manytomany(
+        self, db_field: Any, request: HttpRequest | None = None, **kwargs: Any
+    ) -> Any:
         field: Any = super().formfield_for_manytomany(db_field, request, **kwargs)
-        manager: Any = request.user
-        if db_field.name == "permissions" and not manager.is_superuser:
+        manager: Any = request.user if request else None
+        if manager and db_field.name == "permissions" and not manager.is_superuser:
             field.queryset = rights.of(manager).select_related("content_type")
         return field
 

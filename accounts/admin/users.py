@@ -107,9 +107,11 @@ class AccountAdmin(UserAdmin):  # type: ignore[type-arg]  # not generic at run t
         more = () if request.user.is_superuser else ("is_superuser",)
         return (*super().get_readonly_fields(request, obj), *more)
 
-    def get_form(self, request: HttpRequest, obj: User | None = None, **kwargs: Any) -> Any:
+    def get_form(
+        self, request: HttpRequest, obj: User | None = None, change: bool = False, **kwargs: Any
+    ) -> Any:
         """What the operator cannot give away is not to be chosen; what is there of it stays."""
-        form = super().get_form(request, obj, **kwargs)
+        form = super().get_form(request, obj, change, **kwargs)
         manager: Any = request.user
         if obj is not None and not manager.is_superuser:
             had_permissions = obj.user_permissions.values("pk")
@@ -164,7 +166,7 @@ class AccountAdmin(UserAdmin):  # type: ignore[type-arg]  # not generic at run t
     @admin.action(description=_("Deactivate: refuse their tokens at once"), permissions=["change"])
     def deactivate(self, request: HttpRequest, users: QuerySet[User]) -> None:
         # Whoever locks the last operator out, locks the admin for everybody.
-        others = users.exclude(pk=request.user.pk)
+        others = users.exclude(pk__in=[request.user.pk])
         count = self._set_active(request, others, active=False)
         self.message_user(
             request,

@@ -24,7 +24,8 @@ class Request(ASGIRequest):
     does not know containers' names, which may have an underscore."""
 
     def get_host(self) -> str:
-        return self._get_raw_host()
+        host: str = self._get_raw_host()  # type: ignore[attr-defined]  # the stubs lack it
+        return host
 
 
 class DjangoApplication(ASGIHandler):

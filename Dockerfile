@@ -20,6 +20,4 @@ RUN install --directory --owner rini --mode 0700 /data
 ENV RINI_DATA_DIR=/data
 USER rini
 EXPOSE 8000
-# The logs are Rini's own (request ids, JSON): uvicorn's access log would say everything twice.
-CMD ["uvicorn", "rini.asgi:application", "--host", "0.0.0.0", "--port", "8000", \
-     "--no-access-log", "--no-server-header", "--no-proxy-headers", "--timeout-graceful-shutdown", "10"]
+CMD ["python", "-m", "rini.server", "--host", "0.0.0.0", "--port", "8000"]

@@ -28,6 +28,7 @@ lint: $(DEVELOP) ## check style, types and import contracts
 lock: ## write the exact versions of requirements*.in to requirements*.txt (needs uv)
 	$(LOCK) --upgrade requirements.in -o requirements.txt
 	$(LOCK) -c requirements.txt requirements-dev.in -o requirements-dev.txt
+	$(LOCK) --upgrade .ci/uv.in -o .ci/uv.txt
 
 clean: ## remove the environment and caches; the data folder stays
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache static

@@ -40,7 +40,7 @@ class Claims:
 
 def lifetime() -> int:
     """Seconds."""
-    return int(settings.JWT_ACCESS_TOKEN_EXPIRE_MINUTES) * 60
+    return round(settings.JWT_ACCESS_TOKEN_EXPIRE_MINUTES * 60)
 
 
 def issue(user_id: UUID, login_id: UUID) -> str:

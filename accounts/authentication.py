@@ -22,7 +22,7 @@ from accounts.revocation import Right
 from rini.errors import NotAuthenticated
 from rini.storage.database import in_database
 from rini.storage.statements import WrittenOnce, names, selected
-from rini.web import standing
+from rini.web import request_log, standing
 from rini.web.client import address
 from rini.web.parsing import check_is_json, has_small_body, read_body
 
@@ -78,7 +78,9 @@ def authenticate_token(raw: str) -> Caller:
     """The caller by a token of either kind; raises as `authenticate` does."""
     if not raw.isascii():
         raise NotAuthenticated(MALFORMED)
-    return _by_api_token(raw) if raw.startswith(tokens.PREFIX) else _by_access_token(raw)
+    caller = _by_api_token(raw) if raw.startswith(tokens.PREFIX) else _by_access_token(raw)
+    _note(caller)
+    return caller
 
 
 def authenticate_again(right: Right) -> Caller:
@@ -162,7 +164,6 @@ class BearerAuthentication(BaseAuthentication):
         if "Authorization" not in request.headers:
             return None  # whether that will do is for the view's permissions to say
         caller = authenticate(request.headers)
-        _note(caller)
         rates.admit_now(caller.user, caller.token)
         return caller.user, caller
 
@@ -174,14 +175,15 @@ def _visit(headers: Mapping[str, str], work: Callable[[Caller], R]) -> tuple[Cal
     """The caller, and what `work` returns, unless the caller's requests have to be counted first:
     no connection waits for Valkey."""
     caller = authenticate(headers)
-    _note(caller)
     if rates.are_counted(caller.user, caller.token):
         return caller, []
     return caller, [work(caller)]
 
 
 def _note(caller: Caller) -> None:
-    """Whom the security log names for what is refused in this request."""
+    """Whom the logs name for what happens in this request."""
+    token = str(caller.token.pk) if caller.token else None
+    request_log.note(user=str(caller.user.pk), token=token)
     security_log.note_caller(caller.user.pk, caller.token.pk if caller.token else None)
 
 

@@ -19,7 +19,6 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-import redis
 from django.conf import settings
 from django.db.models import Value
 from django.db.models.functions import Lower
@@ -27,7 +26,8 @@ from django.db.models.lookups import Exact
 
 from accounts import security_log
 from accounts.models import EventName, SecurityEvent, User
-from rini.errors import RateLimited, Unavailable
+from rini.errors import RateLimited
+from rini.storage import valkey
 from rini.web import client
 
 WINDOW_SECONDS = 300
@@ -36,8 +36,6 @@ PER_ACCOUNT = 100
 PER_ADDRESS = 1000
 HOUR = 3600
 USUAL_ADDRESSES = 100
-
-_redis = redis.Redis.from_url(settings.REDIS_URL, socket_timeout=2, socket_connect_timeout=2)
 
 
 def account_of(username: str) -> User | None:
@@ -114,13 +112,13 @@ def _is_usual(user: User, network: str) -> bool:
 
 
 def _add(key: str, count: int, seconds: int) -> int:
-    try:
-        with _redis.pipeline(transaction=True) as pipe:
-            pipe.incrby(key, count)
-            pipe.expire(key, seconds)
-            return int(pipe.execute()[0])
-    except redis.RedisError as error:
-        raise Unavailable("Passwords cannot be checked now: Valkey is away.") from error
+    with (
+        valkey.needed("Passwords cannot be checked now: Valkey is away."),
+        valkey.client().pipeline(transaction=True) as pipe,
+    ):
+        pipe.incrby(key, count)
+        pipe.expire(key, seconds)
+        return int(pipe.execute()[0])
 
 
 def _key(what: str, window: float, *subject: str) -> str:

@@ -11,15 +11,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import redis
-from django.conf import settings
-from redis import asyncio as redis_asyncio
-
-from rini.errors import Unavailable
-from rini.storage.loops import PerLoop
+from rini.storage import valkey
+from rini.storage.valkey import Script
 
 SECONDS = 60
-_COUNT = """
+AWAY = "Rini cannot check your limits now: its Valkey is away. Try again shortly."
+_COUNT = Script("""
 local refused, answer = 0, {0}
 for i, key in ipairs(KEYS) do
     local used, cost = tonumber(redis.call('GET', key) or '0'), tonumber(ARGV[2 * i])
@@ -36,7 +33,7 @@ for i, key in ipairs(KEYS) do
 end
 answer[1] = refused
 return answer
-"""
+""")
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,44 +71,24 @@ async def count(costs: Sequence[tuple[Limit, int]]) -> Counted:
 
     Raises `Unavailable` where Valkey is.
     """
-    try:
-        return _counted(costs, await _clients().script(*_arguments(costs)))
-    except redis.RedisError as error:
-        raise _away() from error
+    with valkey.needed(AWAY):
+        return _counted(costs, await _COUNT.run(*_arguments(costs)))
 
 
 def count_now(costs: Sequence[tuple[Limit, int]]) -> Counted:
     """`count` for sync code."""
-    try:
-        return _counted(costs, _sync_script(*_arguments(costs)))
-    except redis.RedisError as error:
-        raise _away() from error
+    with valkey.needed(AWAY):
+        return _counted(costs, _COUNT.run_now(*_arguments(costs)))
 
 
 async def change(limits: Sequence[Limit], by: int) -> None:
     """Count more, whatever the limit, or give back (`by` below 0). Raises `Unavailable`."""
-    try:
-        async with _clients().valkey.pipeline(transaction=True) as pipe:
+    with valkey.needed(AWAY):
+        async with valkey.async_client().pipeline(transaction=True) as pipe:
             for limit in limits:
                 pipe.incrby(limit.key, by)
                 pipe.expire(limit.key, SECONDS, nx=True)
             await pipe.execute()
-    except redis.RedisError as error:
-        raise _away() from error
-
-
-class _Clients:
-    def __init__(self) -> None:
-        self.valkey = redis_asyncio.Redis.from_url(
-            settings.REDIS_URL, socket_timeout=2, socket_connect_timeout=2
-        )
-        self.script = self.valkey.register_script(_COUNT)
-
-
-_clients = PerLoop(_Clients)
-_sync_script = redis.Redis.from_url(
-    settings.REDIS_URL, socket_timeout=2, socket_connect_timeout=2
-).register_script(_COUNT)
 
 
 def _arguments(costs: Sequence[tuple[Limit, int]]) -> tuple[list[str], list[int]]:
@@ -126,7 +103,3 @@ def _counted(costs: Sequence[tuple[Limit, int]], answer: Any) -> Counted:
         State(limit, used, left / 1000 if left > 0 else SECONDS) for (limit, _), used, left in pairs
     ]
     return Counted(states, states[refused - 1] if refused else None)
-
-
-def _away() -> Unavailable:
-    return Unavailable("Rini cannot check your limits now: its Valkey is away. Try again shortly.")

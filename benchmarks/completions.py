@@ -45,7 +45,7 @@ def main(requests: int = 3000, rounds: int = 5) -> None:
         )
         environment = {**os.environ, "LLM_SERVER_URL": stage.openai_url}
         metered = RiniServer(environment)
-        unmetered = RiniServer(environment, application="benchmarks.unmetered:application")
+        unmetered = RiniServer(environment, module="benchmarks.unmetered")
         try:
             token = _token(metered)
 

@@ -90,8 +90,8 @@ class Soak:
                 while len(self._kills) < kills and not self.differences:
                     await asyncio.sleep(_chance.uniform(1, 4))
                     if _chance.random() < WORKER_SHARE:
-                        self._worker_kills += self._rini.kill("celery")
-                    elif self._rini.kill("uvicorn"):
+                        self._worker_kills += self._rini.kill("worker")
+                    elif self._rini.kill("rini.server"):
                         await self._killed(last=asking if len(self._kills) + 1 == kills else None)
                 asking.cancel()
                 await self._let_end()

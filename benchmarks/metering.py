@@ -54,9 +54,10 @@ async def _measure(calls: int, user: UUID, token: UUID) -> list[float]:
     from billing.holds import Payer
     from billing.ledger import Outcome
     from billing.models import UsageSource, UsageStatus
+    from billing.purposes import Purpose
     from billing.usage import Usage
 
-    payer = Payer(user, "chat", token)
+    payer = Payer(user, Purpose.CHAT, token)
     usage = Usage(input_tokens=200, output_tokens=100, cached_input_tokens=0, reasoning_tokens=0)
     outcome = Outcome(UsageStatus.COMPLETED, usage, UsageSource.VENDOR, "m-2026", "", 120, 900)
     waits: list[float] = []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from rini import server
 from rini.asgi import application
 
 # isort: split
@@ -15,3 +16,6 @@ async def _nothing(*_: object, **__: object) -> None:
 
 
 holds.place = holds.settle = _nothing
+
+if __name__ == "__main__":
+    server.main("benchmarks.unmetered:application")

@@ -19,25 +19,9 @@ from accounts.models import EventName
 from billing import budgets, corrections
 from billing.counters import Counter
 from billing.models import Budget, Hold, Price, UsageRecord
-from billing.periods import is_timezone
+from rini.admin import ReadOnlyAdmin
 from rini.money import dollars
-
-
-class NeverChanged(admin.ModelAdmin[Any]):
-    """Rows to look at."""
-
-    show_full_result_count = False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-
-class ReadOnly(NeverChanged):
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
+from rini.timezones import is_timezone
 
 
 class DollarsField(forms.DecimalField):
@@ -88,9 +72,11 @@ class PriceForm(forms.ModelForm[Price]):
 
 
 @admin.register(Price)
-class PriceAdmin(NeverChanged):
+class PriceAdmin(ReadOnlyAdmin):
     """Prices are added and never edited: a new one takes the place of the old with its tiers."""
 
+    may = frozenset({"add"})
+    show_full_result_count = False
     form = PriceForm
     list_display = (
         *("provider", "model", "service_tier", "above_input_tokens", "effective_from"),
@@ -160,7 +146,8 @@ class ProviderFilter(admin.SimpleListFilter):
 
 
 @admin.register(UsageRecord)
-class UsageRecordAdmin(ReadOnly):
+class UsageRecordAdmin(ReadOnlyAdmin):
+    show_full_result_count = False
     paginator = FewPages
     list_display = (
         *("created_at", "provider", "model", "purpose", "status"),
@@ -202,7 +189,8 @@ class UsageRecordAdmin(ReadOnly):
 
 
 @admin.register(Hold)
-class HoldAdmin(ReadOnly):
+class HoldAdmin(ReadOnlyAdmin):
+    show_full_result_count = False
     list_display = ("created_at", "provider", "model", "purpose", "user_id", "amount")
     list_filter = ("provider", "purpose")
     ordering = ("-created_at",)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
+from typing import assert_never
 from uuid import UUID
 
 import structlog
@@ -17,8 +18,9 @@ from django.utils import timezone
 
 from billing import counters, periods
 from billing.counters import Counter
-from billing.models import Budget, BudgetWindow, Hold, Rollup, Scope
+from billing.models import Budget, BudgetWindow, Hold, Period, Rollup, Scope
 from billing.periods import Window
+from rini import metrics
 from rini.errors import BudgetExceeded
 from rini.money import dollars
 
@@ -29,6 +31,7 @@ def take(counted: Sequence[Counter], amount: int) -> BudgetExceeded | None:
     """Hold `amount` of every budget, or of none: then the refusal. A free call is never refused."""
     for counter in counted:
         if counter.budget.hard and amount > 0 and amount > counter.remaining:
+            metrics.BUDGET_REFUSALS.labels(counter.budget.scope).inc()
             return refusal(counter, amount)
     for counter in counted:
         before, limit = counter.spent + counter.held, counter.budget.limit_nano
@@ -79,7 +82,7 @@ def remove(found: Iterable[Budget]) -> None:
 def of_subject(scope: str, subject_id: UUID) -> Budget | None:
     """The subject's budget: that of the shortest period, if it has several."""
     found = Budget.objects.filter(scope=scope, subject_id=subject_id)
-    return min(found, key=lambda budget: _LENGTHS.index(budget.period), default=None)
+    return min(found, key=lambda budget: _LENGTHS.index(Period(budget.period)), default=None)
 
 
 def replace(scope: str, subject_id: UUID, budget: Budget | None) -> None:
@@ -105,13 +108,22 @@ def standing(found: Iterable[Budget], at: datetime) -> list[Counter]:
     return counted
 
 
-_LENGTHS = ("day", "week", "month", "total")
+_LENGTHS = list(Period)
 
 
 def _subject(budget: Budget) -> Q:
-    if budget.scope == Scope.INSTALLATION:
-        return Q()
-    return Q(**{f"{budget.scope}_id": budget.subject_id})
+    """The rows that count against a budget, among holds or rollups."""
+    match Scope(budget.scope):
+        case Scope.INSTALLATION:
+            return Q()
+        case Scope.USER:
+            return Q(user_id=budget.subject_id)
+        case Scope.TOKEN:
+            return Q(token_id=budget.subject_id)
+        case Scope.SESSION:
+            return Q(session_id=budget.subject_id)
+        case never:
+            assert_never(never)
 
 
 def _spent(budget: Budget, window: Window) -> int:

@@ -13,7 +13,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID, uuid4
 
-from django.db import connection, transaction
+from django.db import transaction
 from django.db.models import Count, Sum
 from django.utils import timezone
 
@@ -21,10 +21,10 @@ from billing import counters, ledger, pricing
 from billing.counters import Counters
 from billing.ledger import NO_USAGE, OF_ATTEMPT
 from billing.models import UsageRecord
+from rini.storage import locks
+from rini.storage.locks import Lock
 
 PAGE = 1000
-_LOCK = 7_246_032
-"""Whoever corrects has this advisory lock: two would both add the same difference."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,8 +63,7 @@ def rerated(since: datetime, until: datetime, **filters: Any) -> Iterator[list[C
 @transaction.atomic
 def apply(planned: Sequence[Correction]) -> list[UsageRecord]:
     """Append the rows that `planned` takes; none where somebody else has done it meanwhile."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_LOCK])
+    locks.hold(Lock.CORRECTIONS)
     counters.share()
     wanted = _recorded([(found.record, found.cost, found.price_id) for found in planned])
     changes = [found for found in wanted if found.changes]

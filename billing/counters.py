@@ -16,6 +16,8 @@ from uuid import UUID
 from billing import periods
 from billing.models import Budget
 from billing.periods import Window
+from rini.storage import locks
+from rini.storage.locks import Lock
 from rini.storage.statements import execute, names, selected
 
 Row = Mapping[str, Any]
@@ -25,18 +27,16 @@ _Key = tuple[UUID, datetime]
 _Budgets = Mapping[UUID | None, Sequence[Budget]]
 """By whose they are; None: the installation's."""
 SUBJECTS = ("user_id", "token_id", "session_id")
-_LOCK = 7_246_031
-"""Batches share this advisory lock; whoever sets up counters has it alone."""
 
 
 def share() -> None:
     """From here to the end of the transaction nobody sets up or removes counters."""
-    execute("SELECT pg_advisory_xact_lock_shared(%s)", [_LOCK])
+    locks.share(Lock.BUDGETS)
 
 
 def exclude() -> None:
     """From here to the end of the transaction nobody changes counters, holds or the ledger."""
-    execute("SELECT pg_advisory_xact_lock(%s)", [_LOCK])
+    locks.hold(Lock.BUDGETS)
 
 
 @dataclass(slots=True)
@@ -52,6 +52,29 @@ class Counter:
     def remaining(self) -> int:
         """What calls may still be promised; never below 0."""
         return max(0, self.budget.limit_nano - self.spent - self.held)
+
+
+# The update changes nothing: it locks the rows that exist in the order of the keys, and returns
+# them with the new ones.
+_OPEN = """
+    INSERT INTO billing_budgetwindow AS counter (budget_id, starts_at, spent_nano, held_nano)
+    SELECT budget_id, starts_at, 0, 0
+    FROM unnest(%s::uuid[], %s::timestamptz[]) AS key (budget_id, starts_at)
+    ORDER BY budget_id, starts_at
+    ON CONFLICT (budget_id, starts_at) DO UPDATE SET held_nano = counter.held_nano
+    RETURNING budget_id, starts_at, spent_nano, held_nano
+"""
+_LOCKED = """
+    SELECT budget_id, starts_at, spent_nano, held_nano FROM billing_budgetwindow
+    WHERE (budget_id, starts_at) IN (SELECT * FROM unnest(%s::uuid[], %s::timestamptz[]))
+    ORDER BY budget_id, starts_at FOR UPDATE
+"""
+_STORE = """
+    UPDATE billing_budgetwindow AS counter SET spent_nano = new.spent, held_nano = new.held
+    FROM unnest(%s::uuid[], %s::timestamptz[], %s::bigint[], %s::bigint[])
+        AS new (budget_id, starts_at, spent, held)
+    WHERE counter.budget_id = new.budget_id AND counter.starts_at = new.starts_at
+"""
 
 
 class Counters:
@@ -113,36 +136,15 @@ class _Windows:
         return window
 
 
+_APPLICABLE = f"""
+    SELECT {names(Budget)} FROM billing_budget
+    WHERE subject_id = ANY(%s::uuid[]) OR subject_id IS NULL
+"""  # noqa: S608  # names of columns
+
+
 def _by_subject(rows: Sequence[Row]) -> _Budgets:
     ids = {row[name] for row in rows for name in SUBJECTS if row[name]}
     found: dict[UUID | None, list[Budget]] = {}
     for budget in selected(Budget, _APPLICABLE, [list(ids)]):
         found.setdefault(budget.subject_id, []).append(budget)
     return found
-
-
-_APPLICABLE = f"""
-    SELECT {names(Budget)} FROM billing_budget
-    WHERE subject_id = ANY(%s::uuid[]) OR subject_id IS NULL
-"""  # noqa: S608  # names of columns
-# The update changes nothing: it locks the rows that exist in the order of the keys, and returns
-# them with the new ones.
-_OPEN = """
-    INSERT INTO billing_budgetwindow AS counter (budget_id, starts_at, spent_nano, held_nano)
-    SELECT budget_id, starts_at, 0, 0
-    FROM unnest(%s::uuid[], %s::timestamptz[]) AS key (budget_id, starts_at)
-    ORDER BY budget_id, starts_at
-    ON CONFLICT (budget_id, starts_at) DO UPDATE SET held_nano = counter.held_nano
-    RETURNING budget_id, starts_at, spent_nano, held_nano
-"""
-_LOCKED = """
-    SELECT budget_id, starts_at, spent_nano, held_nano FROM billing_budgetwindow
-    WHERE (budget_id, starts_at) IN (SELECT * FROM unnest(%s::uuid[], %s::timestamptz[]))
-    ORDER BY budget_id, starts_at FOR UPDATE
-"""
-_STORE = """
-    UPDATE billing_budgetwindow AS counter SET spent_nano = new.spent, held_nano = new.held
-    FROM unnest(%s::uuid[], %s::timestamptz[], %s::bigint[], %s::bigint[])
-        AS new (budget_id, starts_at, spent, held)
-    WHERE counter.budget_id = new.budget_id AND counter.starts_at = new.starts_at
-"""

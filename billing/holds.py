@@ -15,7 +15,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 from uuid import UUID
 
 import orjson
@@ -24,11 +24,13 @@ from django.db import transaction
 from django.db.models import Exists, OuterRef, QuerySet
 from django.utils import timezone
 
+from accounts.authentication import Caller
 from billing import budgets, counters, ledger, pricing
 from billing.batches import Batcher
 from billing.counters import Counters
 from billing.ledger import Outcome
 from billing.models import Hold, UsageRecord
+from billing.purposes import Purpose
 from rini.errors import BudgetExceeded, Unavailable
 from rini.storage import heartbeat
 from rini.storage.database import in_database, in_database_patiently
@@ -47,10 +49,23 @@ class Payer:
     """Who pays for a call, and what it is for."""
 
     user_id: UUID
-    purpose: str
+    purpose: Purpose
     token_id: UUID | None = None
     session_id: UUID | None = None
     message_id: int | None = None
+
+    @classmethod
+    def of(
+        cls,
+        caller: Caller,
+        purpose: Purpose,
+        *,
+        session_id: UUID | None = None,
+        message_id: int | None = None,
+    ) -> Self:
+        """The caller pays: its user, and its API token if it came with one."""
+        token_id = caller.token.id if caller.token else None
+        return cls(caller.user.id, purpose, token_id, session_id, message_id)
 
 
 async def place(
@@ -129,6 +144,12 @@ def place_all(placements: Sequence[Placement]) -> list[BudgetExceeded | None]:
     return _place([{**p, "process_id": process_id, "amount_nano": _amount(p)} for p in placements])
 
 
+_INSERT = f"""
+    INSERT INTO billing_hold ({names(Hold)})
+    SELECT {names(Hold)} FROM json_populate_recordset(NULL::billing_hold, %s)
+"""  # noqa: S608  # names of columns
+
+
 @transaction.atomic
 def _place(rows: Sequence[Placement]) -> list[BudgetExceeded | None]:
     counters.share()
@@ -138,6 +159,9 @@ def _place(rows: Sequence[Placement]) -> list[BudgetExceeded | None]:
     execute(_INSERT, [orjson.dumps(placed).decode()])
     counted.store()
     return refusals
+
+
+_COLUMNS = [field.attname for field in UsageRecord._meta.concrete_fields]
 
 
 @transaction.atomic
@@ -180,23 +204,18 @@ def _amount(placement: Placement) -> int:
     )
 
 
-def _take_out(ids: list[UUID]) -> dict[UUID, Mapping[str, Any]]:
-    """Delete holds, and return the columns of those that were there."""
-    rows = (dict(zip(_HELD, row, strict=True)) for row in execute(_TAKE_OUT, [ids]))
-    return {row["id"]: row for row in rows}
-
-
-_COLUMNS = [field.attname for field in UsageRecord._meta.concrete_fields]
 _HELD = [field.attname for field in Hold._meta.concrete_fields]
-_INSERT = f"""
-    INSERT INTO billing_hold ({names(Hold)})
-    SELECT {names(Hold)} FROM json_populate_recordset(NULL::billing_hold, %s)
-"""  # noqa: S608  # names of columns
 _TAKE_OUT = f"""
     WITH locked AS (SELECT id FROM billing_hold WHERE id = ANY(%s) ORDER BY id FOR UPDATE)
     DELETE FROM billing_hold USING locked WHERE billing_hold.id = locked.id
     RETURNING {names(Hold, "billing_hold")}
 """  # noqa: S608  # names of columns
+
+
+def _take_out(ids: list[UUID]) -> dict[UUID, Mapping[str, Any]]:
+    """Delete holds, and return the columns of those that were there."""
+    rows = (dict(zip(_HELD, row, strict=True)) for row in execute(_TAKE_OUT, [ids]))
+    return {row["id"]: row for row in rows}
 
 
 async def _place_batch(placements: Sequence[Placement]) -> Sequence[BudgetExceeded | None]:

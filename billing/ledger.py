@@ -61,6 +61,13 @@ def row_of(attempt: Mapping[str, Any], outcome: Outcome) -> dict[str, Any]:
     }
 
 
+_APPEND = f"""
+    WITH summed AS ({rollups.ADD})
+    INSERT INTO billing_usagerecord ({names(UsageRecord)})
+    SELECT {names(UsageRecord)} FROM json_populate_recordset(NULL::billing_usagerecord, %s)
+"""  # noqa: S608  # ours
+
+
 def append(rows: Sequence[Mapping[str, Any]], priced_now: Collection[UUID] = ()) -> None:
     """Append rows, and add them to the rollups (see `rollups.entries`)."""
     if not rows:
@@ -74,10 +81,3 @@ def append(rows: Sequence[Mapping[str, Any]], priced_now: Collection[UUID] = ())
 def _fitting(text: str, length: int) -> str:
     """A vendor's text as a column takes it."""
     return text.encode(errors="replace").decode().replace("\0", "")[:length]
-
-
-_APPEND = f"""
-    WITH summed AS ({rollups.ADD})
-    INSERT INTO billing_usagerecord ({names(UsageRecord)})
-    SELECT {names(UsageRecord)} FROM json_populate_recordset(NULL::billing_usagerecord, %s)
-"""  # noqa: S608  # ours

@@ -252,6 +252,8 @@ class Scope(models.TextChoices):
 
 
 class Period(models.TextChoices):
+    """From the shortest to the longest."""
+
     DAY = "day", _("day")
     WEEK = "week", _("week")
     MONTH = "month", _("month")

@@ -12,7 +12,6 @@ from rest_framework.permissions import BasePermission, IsAuthenticated
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
-from rest_framework.viewsets import GenericViewSet
 
 from accounts.authentication import caller_in
 from accounts.permissions import refuse_strangers
@@ -20,6 +19,8 @@ from billing import budgets, serializers
 from billing.models import Budget
 from rini.errors import Conflict
 from rini.web.api_schema import problems
+from rini.web.http import validated
+from rini.web.routes import Resource
 
 
 class ByOperator(BasePermission):
@@ -34,52 +35,58 @@ class ByOperator(BasePermission):
 _ACTIONS = {"POST": "add", "PATCH": "change", "PUT": "change", "DELETE": "delete"}
 
 
-class BudgetsView(GenericViewSet[Any]):
+class BudgetViewSet(Resource[Budget]):
     """Budgets of users, API tokens, sessions and the installation."""
 
+    tags = ["usage"]
     permission_classes = [IsAuthenticated, ByOperator]
     serializer_class = serializers.BudgetState
     queryset = Budget.objects.none()
-    lookup_value_regex = "[0-9a-fA-F-]{36}"
     default_limit = 100
 
     def get_queryset(self) -> QuerySet[Budget]:
         return Budget.objects.order_by("-created_at", "-id")
 
-    @extend_schema(responses={200: serializers.BudgetState(many=True), **problems(400, 401, 403)})
+    @extend_schema(
+        summary="List budgets",
+        responses={200: serializers.BudgetState(many=True), **problems(400, 401, 403)},
+    )
     def list(self, request: Request) -> Response:
         """Every budget, with what is left of it now."""
         return Response(_states(self.paginate_queryset(self.get_queryset()) or []))
 
-    @extend_schema(responses={200: serializers.BudgetState, **problems(401, 403, 404)})
+    @extend_schema(
+        summary="Show a budget",
+        responses={200: serializers.BudgetState, **problems(401, 403, 404)},
+    )
     def retrieve(self, request: Request, pk: str) -> Response:
         """A budget, with what is left of it now."""
         return Response(_states([self.get_object()])[0])
 
     @extend_schema(
+        summary="Set a budget",
         request=serializers.NewBudget,
         responses={201: serializers.BudgetState, **problems(400, 401, 403, 409)},
     )
     def create(self, request: Request) -> Response:
         """Give a subject a budget; what it has spent in the present window counts."""
-        terms = serializers.NewBudget(data=request.data)
-        terms.is_valid(raise_exception=True)
-        return Response(_states([_put(Budget(**terms.validated_data))])[0], 201)
+        terms = validated(serializers.NewBudget, request.data)
+        return Response(_states([_put(Budget(**terms))])[0], 201)
 
     @extend_schema(
+        summary="Change a budget",
         request=serializers.BudgetTerms,
         responses={200: serializers.BudgetState, **problems(400, 401, 403, 404, 409)},
     )
     def partial_update(self, request: Request, pk: str) -> Response:
         """Change limit, period, time zone or whether it is hard."""
         budget = self.get_object()
-        terms = serializers.BudgetTerms(budget, data=request.data, partial=True)
-        terms.is_valid(raise_exception=True)
-        for name, value in terms.validated_data.items():
+        terms = validated(serializers.BudgetTerms, request.data, instance=budget, partial=True)
+        for name, value in terms.items():
             setattr(budget, name, value)
         return Response(_states([_put(budget)])[0])
 
-    @extend_schema(responses={204: None, **problems(401, 403, 404)})
+    @extend_schema(summary="Delete a budget", responses={204: None, **problems(401, 403, 404)})
     def destroy(self, request: Request, pk: str) -> Response:
         """Take a budget away."""
         budgets.remove([self.get_object()])

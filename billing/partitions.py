@@ -6,8 +6,10 @@ import re
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 
-from django.db import connection, transaction
+from django.db import transaction
 from psycopg import sql
+
+from rini.storage.statements import execute
 
 MONTHS_AHEAD = 3
 LEDGER = "billing_usagerecord"
@@ -38,39 +40,26 @@ def expired(months: int, today: date | None = None) -> list[str]:
     ]
 
 
+# Rather try again tomorrow than let every call wait behind this one.
+_SHORT_WAIT = "SET LOCAL lock_timeout = '5s'"
+_DROP = sql.SQL("DROP TABLE {}")
+
+
 def drop_partitions(months: int) -> list[str]:
     """Drop what is `expired`, rows and all; their names. The rollups stay."""
     dropped = expired(months)
     for name in dropped:
-        with transaction.atomic(), connection.cursor() as cursor:
-            # Rather try again tomorrow than let every call wait behind this one.
-            cursor.execute("SET LOCAL lock_timeout = '5s'")
-            cursor.execute(sql.SQL("DROP TABLE {}").format(sql.Identifier(name)))
+        with transaction.atomic():
+            execute(_SHORT_WAIT)
+            execute(_DROP.format(sql.Identifier(name)))
     return dropped
 
 
+_PARTITIONS = "SELECT inhrelid::regclass::text FROM pg_inherits WHERE inhparent = %s::regclass"
+
+
 def _partitions() -> set[str]:
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT inhrelid::regclass::text FROM pg_inherits WHERE inhparent = %s::regclass",
-            [LEDGER],
-        )
-        return {name for (name,) in cursor.fetchall()}
-
-
-@transaction.atomic
-def _make(name: str, first: date, after: date) -> None:
-    """Make a month's partition. Rows of it that fell into the default one move over."""
-    names = {
-        "partition": sql.Identifier(name),
-        "ledger": sql.Identifier(LEDGER),
-        "default": sql.Identifier(f"{LEDGER}_other"),
-        "first": sql.Literal(f"{first} 00:00:00+00"),
-        "after": sql.Literal(f"{after} 00:00:00+00"),
-    }
-    with connection.cursor() as cursor:
-        for statement in _STEPS:
-            cursor.execute(sql.SQL(statement).format(**names))
+    return {name for (name,) in execute(_PARTITIONS, [LEDGER])}
 
 
 _STEPS = (
@@ -83,6 +72,20 @@ _STEPS = (
     "ALTER TABLE {default} ENABLE TRIGGER USER",
     "ALTER TABLE {ledger} ATTACH PARTITION {partition} FOR VALUES FROM ({first}) TO ({after})",
 )
+
+
+@transaction.atomic
+def _make(name: str, first: date, after: date) -> None:
+    """Make a month's partition. Rows of it that fell into the default one move over."""
+    names = {
+        "partition": sql.Identifier(name),
+        "ledger": sql.Identifier(LEDGER),
+        "default": sql.Identifier(f"{LEDGER}_other"),
+        "first": sql.Literal(f"{first} 00:00:00+00"),
+        "after": sql.Literal(f"{after} 00:00:00+00"),
+    }
+    for statement in _STEPS:
+        execute(sql.SQL(statement).format(**names))
 
 
 def _months(today: date) -> Iterator[tuple[date, date]]:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta
-from functools import lru_cache
-from typing import NamedTuple
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from typing import NamedTuple, assert_never
+from zoneinfo import ZoneInfo
+
+from billing.models import Period
 
 BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
 """Where the one window of period ``total`` starts."""
@@ -19,35 +20,27 @@ class Window(NamedTuple):
 
 
 def window(period: str, timezone: str, at: datetime) -> Window:
-    """The window of a period (``day``, ``week`` from Monday, ``month``, ``total``) around `at`.
+    """The window of a `Period` (a week begins on Monday) around `at`.
 
     Days begin at midnight of the zone's clock; where that hour does not exist, when it would have.
+    Raises `ValueError` for a period that there is not.
     """
-    if period == "total":
-        return Window(BEGINNING, None)
     zone = ZoneInfo(timezone)
-    first, after = _days(period, at.astimezone(zone).date())
+    day = at.astimezone(zone).date()
+    match Period(period):
+        case Period.DAY:
+            first, after = day, day + timedelta(days=1)
+        case Period.WEEK:
+            first = day - timedelta(days=day.weekday())
+            after = first + timedelta(days=7)
+        case Period.MONTH:
+            first = day.replace(day=1)
+            after = (first + timedelta(days=32)).replace(day=1)
+        case Period.TOTAL:
+            return Window(BEGINNING, None)
+        case never:
+            assert_never(never)
     return Window(_midnight(first, zone), _midnight(after, zone))
-
-
-@lru_cache(maxsize=1000)
-def is_timezone(name: str) -> bool:
-    """Whether `name` is a time zone as “Asia/Seoul” is."""
-    try:
-        ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError, OSError):
-        return False
-    return name != "localtime"
-
-
-def _days(period: str, day: date) -> tuple[date, date]:
-    if period == "day":
-        return day, day + timedelta(days=1)
-    if period == "week":
-        monday = day - timedelta(days=day.weekday())
-        return monday, monday + timedelta(days=7)
-    first = day.replace(day=1)
-    return first, (first + timedelta(days=32)).replace(day=1)
 
 
 def _midnight(day: date, zone: ZoneInfo) -> datetime:

@@ -17,7 +17,6 @@ that takes effect at least so long after it was saved is charged from its exact 
 
 from __future__ import annotations
 
-import time
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
@@ -29,13 +28,13 @@ from django.db.models.signals import post_save
 
 from billing.models import Price
 from billing.usage import Usage
+from rini.storage.remembered import Remembered
 
 REMEMBERED_SECONDS = 5.0
 EVERY_MODEL = "*"
 MILLION = 1_000_000
 STANDARD_TIERS = ("", "auto", "default", "standard", "standard_only", "on_demand")
 _ByModel = Mapping[str, Sequence[Price]]
-_remembered: dict[str, tuple[float, _ByModel]] = {}
 
 
 class Line(NamedTuple):
@@ -149,7 +148,7 @@ def assumed(usage: Usage) -> int:
 
 def forget(**_: Any) -> None:
     """Have this process read the price table anew, once its own change is committed."""
-    transaction.on_commit(_remembered.clear)
+    transaction.on_commit(_rows.forget)
 
 
 post_save.connect(forget, sender=Price, dispatch_uid="billing.pricing.saved")
@@ -198,13 +197,11 @@ def _age(row: Price) -> tuple[datetime, datetime]:
     return row.effective_from, row.created_at
 
 
-def _rows(provider: str) -> _ByModel:
-    now = time.monotonic()
-    read_at, by_model = _remembered.get(provider, (float("-inf"), {}))
-    if now - read_at < REMEMBERED_SECONDS:
-        return by_model
+def _ask_rows(provider: str) -> _ByModel:
     grouped = defaultdict(list)
     for row in Price.objects.filter(provider=provider):
         grouped[row.model].append(row)
-    _remembered[provider] = (now, grouped)
     return grouped
+
+
+_rows = Remembered(_ask_rows, seconds=REMEMBERED_SECONDS)

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, assert_never
 from zoneinfo import ZoneInfo
 
-from django.db import connection, transaction
+from django.db import transaction
 from django.db.models import Max, Min
 from psycopg import sql
 
 from billing import periods
 from billing.filters import Filters
-from billing.models import Rollup
+from billing.models import Period, Rollup
 from billing.rollups import MINUTES, SUMS, bucket_of
+from rini.storage.statements import execute
 
+_Time = Literal["hour", "day", "week", "month"]
 GroupBy = Literal["hour", "day", "week", "month", "model", "provider", "session", "purpose"]
 SHOWN = tuple(name for name in SUMS if name != "charged_nano")
 QUARTER = timedelta(minutes=MINUTES)
@@ -37,17 +39,29 @@ class Sums(NamedTuple):
 def summary(filters: Filters, group_by: GroupBy) -> list[Sums]:
     """The sums by hour, day, week (its Monday) or month of the filters' time zone, oldest first;
     or by model, provider, session or purpose, the dearest first."""
-    if group_by in _COLUMN:
-        rows = _sums(filters, _COLUMN[group_by], "cost_nano DESC, 1")
-        return [Sums(None if group is None else str(group), *sums) for group, *sums in rows]
+    match group_by:
+        case "model" | "provider" | "session" | "purpose":
+            return _by_column(filters, _COLUMN[group_by])
+        case "hour" | "day" | "week" | "month":
+            return _by_time(filters, group_by)
+        case never:
+            assert_never(never)
+
+
+def _by_column(filters: Filters, column: sql.Composable) -> list[Sums]:
+    rows = _sums(filters, column, "cost_nano DESC, 1")
+    return [Sums(None if group is None else str(group), *sums) for group, *sums in rows]
+
+
+def _by_time(filters: Filters, unit: _Time) -> list[Sums]:
     zone = ZoneInfo(filters.timezone)
-    starts = list(_starts(filters, group_by, zone))
+    starts = list(_starts(filters, unit, zone))
     if not starts:
         return []
     # PostgreSQL finds each row's group among them; the calendar is not asked for every row.
     group = sql.SQL("width_bucket(at, {})").format(sql.Literal(starts))
     return [
-        Sums(_named(starts[number - 1].astimezone(zone), group_by), *sums)
+        Sums(_named(starts[number - 1].astimezone(zone), unit), *sums)
         for number, *sums in _sums(filters, group, "1")
     ]
 
@@ -55,6 +69,10 @@ def summary(filters: Filters, group_by: GroupBy) -> list[Sums]:
 def total(groups: Sequence[Sums]) -> Sums:
     """The sums of all groups together."""
     return Sums(None, *(sum(getattr(group, name) for group in groups) for name in SHOWN))
+
+
+# Tens of thousands of sessions: their sums fit, so that nothing is sorted on disk.
+_ENOUGH_MEMORY = "SET LOCAL work_mem = '128MB'"
 
 
 def _sums(filters: Filters, group: sql.Composable, order: str) -> list[tuple[Any, ...]]:
@@ -65,14 +83,12 @@ def _sums(filters: Filters, group: sql.Composable, order: str) -> list[tuple[Any
     query = sql.SQL("SELECT {}, {} FROM ({}) AS parts GROUP BY 1 ORDER BY {}").format(
         group, columns, parts, sql.SQL(order)
     )
-    with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute(_ENOUGH_MEMORY)
-        cursor.execute(query)
-        rows: list[tuple[Any, ...]] = cursor.fetchall()
-    return rows
+    with transaction.atomic():
+        execute(_ENOUGH_MEMORY)
+        return execute(query)
 
 
-def _starts(filters: Filters, group_by: str, zone: ZoneInfo) -> Iterator[datetime]:
+def _starts(filters: Filters, unit: _Time, zone: ZoneInfo) -> Iterator[datetime]:
     """The beginnings of the hours, days, weeks or months in which there may be something."""
     found = Rollup.objects.filter(**({"user_id": filters.user_id} if filters.user_id else {}))
     if filters.since:
@@ -84,8 +100,8 @@ def _starts(filters: Filters, group_by: str, zone: ZoneInfo) -> Iterator[datetim
         return
     yield from (
         _hours(first, last, zone)
-        if group_by == "hour"
-        else _windows(group_by, filters.timezone, first, last)
+        if unit == "hour"
+        else _windows(Period(unit), filters.timezone, first, last)
     )
 
 
@@ -98,7 +114,7 @@ def _hours(first: datetime, last: datetime, zone: ZoneInfo) -> Iterator[datetime
         at += QUARTER
 
 
-def _windows(period: str, timezone: str, first: datetime, last: datetime) -> Iterator[datetime]:
+def _windows(period: Period, timezone: str, first: datetime, last: datetime) -> Iterator[datetime]:
     starts_at, ends_at = periods.window(period, timezone, first)
     yield starts_at
     while ends_at is not None and ends_at <= last:
@@ -106,8 +122,26 @@ def _windows(period: str, timezone: str, first: datetime, last: datetime) -> Ite
         yield starts_at
 
 
-def _named(local: datetime, group_by: str) -> str:
-    return local.strftime(_FORMATS[group_by]) if group_by in _FORMATS else local.isoformat()
+def _named(local: datetime, unit: _Time) -> str:
+    return local.isoformat() if unit == "hour" else local.strftime(_FORMATS[unit])
+
+
+_SAME = "session_id, provider, model, purpose"
+_ROLLUPS = sql.SQL(
+    f"SELECT bucket AS at, {_SAME}, {', '.join(SHOWN)} FROM billing_rollup"  # noqa: S608  # constants
+)
+# A call without a price counts as unpriced until a correction has given it one.
+_ROWS = sql.SQL("""
+    SELECT date_bin('15 minutes', created_at, '2000-01-01T00:00Z') AS at,
+        session_id, provider, model, purpose, (corrects_id IS NULL)::int AS calls,
+        coalesce(input_tokens, 0) AS input_tokens,
+        coalesce(cached_input_tokens, 0) AS cached_input_tokens,
+        coalesce(output_tokens, 0) AS output_tokens, coalesce(cost_nano, 0) AS cost_nano,
+        (cost_nano IS NULL AND NOT EXISTS (
+            SELECT FROM billing_usagerecord later WHERE later.corrects_id = record.id
+        ))::int AS unpriced_calls
+    FROM billing_usagerecord record
+""")
 
 
 def _parts(filters: Filters) -> Iterator[sql.Composable]:
@@ -142,24 +176,6 @@ def _part(
     return table + sql.SQL(" WHERE ") + sql.SQL(" AND ").join([sql.SQL("true"), *conditions])
 
 
-# Tens of thousands of sessions: their sums fit, so that nothing is sorted on disk.
-_ENOUGH_MEMORY = "SET LOCAL work_mem = '128MB'"
-_SAME = "session_id, provider, model, purpose"
-_ROLLUPS = sql.SQL(
-    f"SELECT bucket AS at, {_SAME}, {', '.join(SHOWN)} FROM billing_rollup"  # noqa: S608  # constants
-)
-# A call without a price counts as unpriced until a correction has given it one.
-_ROWS = sql.SQL("""
-    SELECT date_bin('15 minutes', created_at, '2000-01-01T00:00Z') AS at,
-        session_id, provider, model, purpose, (corrects_id IS NULL)::int AS calls,
-        coalesce(input_tokens, 0) AS input_tokens,
-        coalesce(cached_input_tokens, 0) AS cached_input_tokens,
-        coalesce(output_tokens, 0) AS output_tokens, coalesce(cost_nano, 0) AS cost_nano,
-        (cost_nano IS NULL AND NOT EXISTS (
-            SELECT FROM billing_usagerecord later WHERE later.corrects_id = record.id
-        ))::int AS unpriced_calls
-    FROM billing_usagerecord record
-""")
 _COLUMN = {
     "model": sql.SQL("provider || '/' || model"),
     "provider": sql.SQL("provider"),

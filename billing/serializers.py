@@ -5,13 +5,14 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any
 
+from drf_spectacular.utils import extend_schema_serializer
 from rest_framework import serializers
 
 from billing.models import Budget, Period, Scope, UsageRecord
-from billing.periods import is_timezone
 from billing.pricing import Line
 from billing.reports import Sums
 from rini.money import dollars
+from rini.timezones import is_timezone
 
 MOST = Decimal(10) ** 9
 
@@ -26,7 +27,7 @@ class Dollars(serializers.CharField):
         return dollars(value)
 
 
-class Record(serializers.ModelSerializer[UsageRecord]):
+class RecordSerializer(serializers.ModelSerializer[UsageRecord]):
     """A row of the ledger."""
 
     usage = serializers.SerializerMethodField()
@@ -45,8 +46,9 @@ class Record(serializers.ModelSerializer[UsageRecord]):
         return record.usage.as_dict()
 
 
+@extend_schema_serializer(many=False)
 class Page(serializers.Serializer[Any]):
-    results = Record(many=True)
+    results = RecordSerializer(many=True)
     next = serializers.CharField(allow_null=True, help_text="The `cursor` of the next page.")
 
 
@@ -66,17 +68,17 @@ class LineItem(serializers.Serializer[tuple[Line, int]]):
         }
 
 
-class Explanation(Record):
+class Explanation(RecordSerializer):
     """A row with what its cost is made of, and with what was corrected later."""
 
     lines = LineItem(many=True)
-    corrections = Record(many=True)
+    corrections = RecordSerializer(many=True)
     corrected_cost = serializers.CharField(
         allow_null=True, help_text="The cost with all corrections."
     )
 
-    class Meta(Record.Meta):
-        fields = (*Record.Meta.fields, "lines", "corrections", "corrected_cost")
+    class Meta(RecordSerializer.Meta):
+        fields = (*RecordSerializer.Meta.fields, "lines", "corrections", "corrected_cost")
 
 
 def sums_as_json(sums: Sums) -> dict[str, Any]:

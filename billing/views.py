@@ -9,25 +9,34 @@ from django.db.models import Q
 from django.http import HttpResponseBase, StreamingHttpResponse
 from django.utils import timezone
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
+from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.views import APIView
 
 from accounts.authentication import Caller, caller_in
 from accounts.permissions import is_operator
 from billing import budgets, corrections, export, filters, pages, pricing, reports, serializers
 from billing.models import Budget, Price, Rollup, Scope, UsageRecord
 from billing.reports import GroupBy
-from rini.errors import InvalidInput, NotFound
+from rini.errors import NotFound
 from rini.money import NANO, dollars
+from rini.web import query
 from rini.web.api_schema import problems
+from rini.web.routes import Resource
 
 PAGE_SIZE, LARGEST_PAGE = 100, 1000
 GROUPS = get_args(GroupBy)
 
 
-class UsageView(APIView):
+class UsageViewSet(Resource[UsageRecord]):
+    """Rows of the ledger, and what they come to. A row is one attempt against a provider."""
+
+    tags = ["usage"]
+    queryset = UsageRecord.objects.none()
+    pagination_class = None  # by cursor: the ledger grows while it is read
+
     @extend_schema(
+        summary="List calls",
         parameters=[
             *filters.PARAMETERS,
             OpenApiParameter("cursor", str, description="The `next` of the page before."),
@@ -35,18 +44,20 @@ class UsageView(APIView):
         ],
         responses={200: serializers.Page, **problems(400, 401, 403)},
     )
-    def get(self, request: Request) -> Response:
+    def list(self, request: Request) -> Response:
         """The caller's calls, one row for each attempt against a provider, newest first."""
-        wanted = _filters(request)
-        records, after = pages.page(wanted, request.query_params.get("cursor"), _limit(request))
-        return Response({"results": serializers.Record(records, many=True).data, "next": after})
+        wanted = filters.read(request, caller_in(request))
+        limit = query.whole(request, "limit", least=1, most=LARGEST_PAGE) or PAGE_SIZE
+        records, after = pages.page(wanted, query.text(request, "cursor"), limit)
+        shown = serializers.RecordSerializer(records, many=True).data
+        return Response({"results": shown, "next": after})
 
-
-class RecordView(APIView):
-    @extend_schema(responses={200: serializers.Explanation, **problems(401, 404)})
-    def get(self, request: Request, pk: UUID) -> Response:
+    @extend_schema(
+        summary="Show a call", responses={200: serializers.Explanation, **problems(401, 404)}
+    )
+    def retrieve(self, request: Request, pk: str) -> Response:
         """One call: what its cost is made of, and how it was corrected."""
-        record = _record(caller_in(request), pk)
+        record = _record(caller_in(request), UUID(pk))
         is_call = record.corrects_id is None
         price = Price.objects.filter(pk=record.price_id or 0).first() if is_call else None
         explained: Any = record
@@ -57,20 +68,19 @@ class RecordView(APIView):
         explained.corrected_cost = dollars(corrections.recorded_cost(record))
         return Response(serializers.Explanation(explained).data)
 
-
-class SummaryView(APIView):
     @extend_schema(
+        summary="Sum up usage",
         parameters=[*filters.PARAMETERS, OpenApiParameter("group_by", enum=GROUPS, required=True)],
         responses={200: serializers.Summary, **problems(400, 401, 403)},
     )
-    def get(self, request: Request) -> Response:
+    @action(detail=False)
+    def summary(self, request: Request) -> Response:
         """Sums by time or by what was called. Days and weeks are those of `timezone`.
 
         By session these are the 1000 dearest ones; the total is always of all.
         """
-        wanted, group_by = _filters(request), request.query_params.get("group_by", "day")
-        if group_by not in GROUPS:
-            raise InvalidInput(errors={"group_by": [f"Give one of {', '.join(GROUPS)}."]})
+        wanted = filters.read(request, caller_in(request))
+        group_by = query.choice(request, "group_by", GROUPS) or "day"
         groups = reports.summary(wanted, cast(GroupBy, group_by))
         shown = groups if group_by != "session" else groups[:LARGEST_PAGE]
         body = {
@@ -81,19 +91,19 @@ class SummaryView(APIView):
         }
         return Response(body)
 
-
-class CostEstimationView(APIView):
     @extend_schema(
+        summary="Estimate costs",
         parameters=filters.PARAMETERS,
         responses={200: serializers.CostEstimation, **problems(400, 401, 403)},
     )
-    def get(self, request: Request) -> Response:
+    @action(detail=False, url_path="cost-estimation")
+    def cost_estimation(self, request: Request) -> Response:
         """What the calls have cost, by model, in dollars as JSON numbers.
 
         A model that two providers have counts once, with both. Calls whose price is unknown are
         not in it: `/usage/summary` says how many there are.
         """
-        wanted = _filters(request)
+        wanted = filters.read(request, caller_in(request))
         details: dict[str, Any] = {}
         for sums in reports.summary(wanted, "model"):
             name = (sums.group or "").partition("/")[2]
@@ -103,8 +113,8 @@ class CostEstimationView(APIView):
         body = {
             "total_estimated_cost": sum(nano for _, _, nano in details.values()) / NANO,
             "currency": "USD",
-            "start_date": request.query_params.get("start_date"),
-            "end_date": request.query_params.get("end_date"),
+            "start_date": query.text(request, "start_date"),
+            "end_date": query.text(request, "end_date"),
             "details": {
                 name: {
                     "prompt_tokens": into,
@@ -116,19 +126,19 @@ class CostEstimationView(APIView):
         }
         return Response(body)
 
-
-class ExportView(APIView):
     @extend_schema(
+        summary="Export calls",
         parameters=filters.PARAMETERS,
         responses={
             (200, "text/csv"): OpenApiResponse(str, "The rows, newest first."),
             **problems(400, 401, 403),
         },
     )
-    def get(self, request: Request) -> HttpResponseBase:
+    @action(detail=False)
+    def export(self, request: Request) -> HttpResponseBase:
         """The caller's calls as CSV."""
         return StreamingHttpResponse(
-            export.lines(_filters(request)),
+            export.lines(filters.read(request, caller_in(request))),
             content_type="text/csv; charset=utf-8",
             headers={
                 "Content-Disposition": 'attachment; filename="usage.csv"',
@@ -136,24 +146,15 @@ class ExportView(APIView):
             },
         )
 
-
-class OwnBudgetsView(APIView):
-    @extend_schema(responses={200: serializers.BudgetState(many=True), **problems(401)})
-    def get(self, request: Request) -> Response:
+    @extend_schema(
+        summary="List one's own budgets",
+        responses={200: serializers.BudgetState(many=True), **problems(401)},
+    )
+    @action(detail=False)
+    def budgets(self, request: Request) -> Response:
         """Every budget that applies to the caller, with what is left of it now."""
         counted = budgets.standing(_budgets_of(caller_in(request)), timezone.now())
         return Response(serializers.BudgetState(counted, many=True).data)
-
-
-def _filters(request: Request) -> filters.Filters:
-    return filters.read(request.query_params.dict(), caller_in(request))
-
-
-def _limit(request: Request) -> int:
-    text = request.query_params.get("limit", str(PAGE_SIZE))
-    if text.isascii() and text.isdigit() and 1 <= int(text) <= LARGEST_PAGE:
-        return int(text)
-    raise InvalidInput(errors={"limit": [f"Give a whole number from 1 to {LARGEST_PAGE}."]})
 
 
 def _record(caller: Caller, pk: UUID) -> UsageRecord:

@@ -27,6 +27,7 @@ class JournalInline(admin.TabularInline[JournalSegment, Generation]):
 
 @admin.register(Session)
 class SessionAdmin(ReadOnlyAdmin):
+    may = frozenset({"delete"})
     list_display = ["id", "alias", "user", "model", "created_at", "last_accessed", "archived"]
     list_filter = ["archived", "memory_mode", "created_at"]
     search_fields = ["=id", "alias", "user__username"]
@@ -36,6 +37,7 @@ class SessionAdmin(ReadOnlyAdmin):
 
 @admin.register(Message)
 class MessageAdmin(ReadOnlyAdmin):
+    may = frozenset({"delete"})
     list_display = ["id", "session_id", "role", "status", "provider", "model_used", "created_at"]
     list_filter = ["role", "status", "provider", "created_at"]
     search_fields = ["=session__id"]
@@ -44,6 +46,7 @@ class MessageAdmin(ReadOnlyAdmin):
 
 @admin.register(Generation)
 class GenerationAdmin(ReadOnlyAdmin):
+    may = frozenset({"delete"})
     inlines = [JournalInline]
     list_display = ["id", "user", "provider", "model", "status", "created_at", "finished_at"]
     list_filter = ["status", "provider", "created_at"]

@@ -4,20 +4,19 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from django.db import connection, transaction
+from django.db import transaction
 from django.utils import timezone
 
 from accounts.models import User
-from conversations import search, tree
+from conversations import fields, search, tree
 from conversations.answering import transcript
+from conversations.fields import Goes
 from conversations.models import Message, MessageStatus, Session
 from rini.errors import Conflict, NotFound
+from rini.storage.statements import execute
 
-_KEPT = ("alias", "system_prompt", "memory_mode", "model", "metadata", "tags")
-_OWN = ("id", "session", "parent_message")
-_COLUMNS = ", ".join(
-    field.attname for field in Message._meta.concrete_fields if field.name not in _OWN
-)
+_KEPT = fields.going(fields.SESSION, Goes.FORK)
+_COLUMNS = ", ".join(fields.going(fields.MESSAGE, Goes.FORK))
 # Copies keep the order of their originals; each follows the copy before it. What was indexed and
 # summarised of an original is true of its copy.
 _COPY = f"""
@@ -39,7 +38,7 @@ _COPY = f"""
         WHERE content <> ''
     )
     SELECT max(new_id) FROM original
-"""  # noqa: S608  # the model's own column names
+"""  # noqa: S608  # columns of `fields`
 
 
 @transaction.atomic
@@ -55,9 +54,7 @@ def fork(user: User, session_id: UUID, message_id: int) -> Session:
     if Message.objects.filter(id__in=path, status=MessageStatus.STREAMING).exists():
         raise Conflict("An answer of this path is still being written. Fork it when it has ended.")
     copy = Session.objects.create(user=user, **{name: getattr(source, name) for name in _KEPT})
-    with connection.cursor() as cursor:
-        cursor.execute(_COPY, {"path": path, "session": copy.id})
-        copy.active_message_id = cursor.fetchone()[0]
+    [(copy.active_message_id,)] = execute(_COPY, {"path": path, "session": copy.id})
     copy.last_accessed = timezone.now()
     copy.save(update_fields=["active_message_id", "last_accessed"])
     search.index_title(copy)

@@ -127,6 +127,15 @@ class MessageStatus(models.TextChoices):
     FAILED = "failed", _("failed")
 
 
+class FinishReason(models.TextChoices):
+    """Why the model ended an answer, by its vendor's word."""
+
+    STOP = "stop", _("at its end")
+    LENGTH = "length", _("cut at the limit of its length")
+    CONTENT_FILTER = "content_filter", _("cut by the vendor's filter")
+    TOOL_CALLS = "tool_calls", _("to have tools called")
+
+
 class Message(models.Model):
     """One turn. Its parent is the message that it follows; siblings are other versions of it."""
 
@@ -141,11 +150,21 @@ class Message(models.Model):
     file_reference = models.CharField(_("file"), max_length=200, null=True, blank=True)
     original_filename = models.CharField(_("file name"), max_length=255, null=True, blank=True)
     mime_type = models.CharField(_("media type"), max_length=100, null=True, blank=True)
+    refused_by = ArrayField(
+        models.CharField(max_length=50),
+        verbose_name=_("file refused by"),
+        null=True,
+        blank=True,
+        help_text=_("Providers that have refused the file: they do not get it again."),
+    )
     status = models.CharField(
         _("status"),
         max_length=12,
         choices=MessageStatus.choices,
         default=MessageStatus.COMPLETE,
+    )
+    finish_reason = models.CharField(
+        _("finish reason"), max_length=14, choices=FinishReason.choices, null=True, blank=True
     )
     model_used = models.CharField(_("model"), max_length=200, null=True, blank=True)
     provider = models.CharField(_("provider"), max_length=50, null=True, blank=True)
@@ -250,6 +269,7 @@ class Generation(models.Model):
     )
     provider = models.CharField(_("provider"), max_length=50)
     model = models.CharField(_("model"), max_length=200)
+    choice = models.JSONField(_("choice"), null=True, help_text=_("What the request asked for."))
     status = models.CharField(
         _("status"),
         max_length=12,

@@ -9,20 +9,20 @@ import structlog
 from celery import shared_task
 from django.conf import settings
 from django.db import connections
-from django.db.models import Exists, OuterRef
+from django.db.models import Exists, OuterRef, QuerySet, Sum
 from django.utils import timezone
 
 from billing import holds
 from billing.models import Hold, UsageRecord
-from conversations import asking, lifetime
+from conversations import lifetime
 from conversations.answering import endings, journal
 from conversations.answering.endings import Ending
-from conversations.answering.events import text_of
-from conversations.asking import Question
+from conversations.answering.events import EventType, text_of
 from conversations.digests import summaries, summarising, titles
 from conversations.files import attachments
 from conversations.models import Generation, GenerationStatus, JournalSegment, Session
-from providers import tokens
+from providers import asking, tokens
+from providers.asking import Question
 from providers.tasks import interrupted
 from rini.errors import RiniError
 from rini.storage import heartbeat
@@ -37,23 +37,38 @@ def reap() -> int:
     left = Generation.objects.filter(~Exists(alive), status=GenerationStatus.RUNNING)
     count = 0
     for generation in left.iterator():
-        record = _settle(generation)
-        endings.end(generation.id, [], Ending(GenerationStatus.INTERRUPTED, record))
+        _settle(generation)
+        records = _records(generation).order_by("created_at")
+        endings.end(generation.id, [], Ending(GenerationStatus.INTERRUPTED, list(records)))
         count += 1
     if count:
         log.warning("ended generations of dead processes", generations=count)
     return count
 
 
-def _settle(generation: Generation) -> UsageRecord | None:
-    """Settle the call of an interrupted answer by what it had written."""
-    message_id = generation.assistant_message_id
-    hold = Hold.objects.filter(message_id=message_id).first()
-    if hold is None:
-        return UsageRecord.objects.filter(message_id=message_id, corrects_id=None).first()
+def _settle(generation: Generation) -> None:
+    """Settle the calls of an interrupted answer by what it had written.
+
+    That is the last call's, but for what the ended ones have in the ledger.
+    """
+    held = list(
+        Hold.objects.filter(message_id=generation.assistant_message_id).order_by("created_at")
+    )
+    if not held:
+        return
     events, _ = journal.read(generation.id, 0)
-    written = text_of(events) + text_of(events, "reasoning.delta")
-    return holds.settle_now(hold.id, interrupted(hold, tokens.count(written)))
+    written = tokens.count(text_of(events) + text_of(events, EventType.REASONING))
+    settled = _records(generation).aggregate(sum=Sum("output_tokens"))["sum"] or 0
+    for hold in held[:-1]:
+        holds.settle_now(hold.id, interrupted(hold, output_tokens=0))
+    last = held[-1]
+    holds.settle_now(last.id, interrupted(last, output_tokens=max(0, written - settled)))
+
+
+def _records(generation: Generation) -> QuerySet[UsageRecord]:
+    """The ledger rows of an answer's calls."""
+    message_id = generation.assistant_message_id
+    return UsageRecord.objects.filter(message_id=message_id, corrects_id=None)
 
 
 @shared_task

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from django.db import connection
 from django.db.models import Q, QuerySet
 
 from conversations.models import Message
@@ -35,14 +34,16 @@ _IDS = """
 _MESSAGES = f"SELECT {names(Message)} FROM conversations_message WHERE id = ANY(%s)"  # noqa: S608
 _TURNS = """
     WITH RECURSIVE path AS (
-        SELECT id, parent_message_id, role, content, token_count, file_reference, 0 AS distance
+        SELECT id, parent_message_id, role, content, token_count, file_reference, refused_by,
+            0 AS distance
         FROM conversations_message WHERE id = %s AND session_id = %s
         UNION ALL
         SELECT above.id, above.parent_message_id, above.role, above.content, above.token_count,
-            above.file_reference, path.distance + 1
+            above.file_reference, above.refused_by, path.distance + 1
         FROM conversations_message above JOIN path ON above.id = path.parent_message_id
     )
-    SELECT id, role, content, token_count, file_reference FROM path ORDER BY distance DESC
+    SELECT id, role, content, token_count, file_reference, refused_by FROM path
+    ORDER BY distance DESC
 """
 
 
@@ -55,6 +56,7 @@ class PathTurn:
     content: str
     token_count: int | None
     file_reference: str | None = None
+    refused_by: Sequence[str] | None = None
 
 
 def path_ids(
@@ -81,15 +83,15 @@ def messages_of(ids: Sequence[int]) -> list[Message]:
     return [found[id_] for id_ in ids if id_ in found]
 
 
+_NEW_IDS = """
+    SELECT nextval(pg_get_serial_sequence('conversations_message', 'id'))
+    FROM generate_series(1, %s)
+"""
+
+
 def new_ids(count: int) -> list[int]:
     """Ids for messages that are about to be stored, ascending."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT nextval(pg_get_serial_sequence('conversations_message', 'id'))"
-            " FROM generate_series(1, %s)",
-            [count],
-        )
-        return [row[0] for row in cursor.fetchall()]
+    return [id_ for (id_,) in execute(_NEW_IDS, [count])]
 
 
 def path_to(message: Message) -> list[Message]:
@@ -169,9 +171,7 @@ def nodes(session_id: UUID, preview: int) -> list[dict[str, Any]]:
 
     A list and not a nest: a conversation may be deeper than any JSON parser allows.
     """
-    with connection.cursor() as cursor:
-        cursor.execute(_NODES, [preview, session_id])
-        rows = cursor.fetchall()
+    rows = execute(_NODES, [preview, session_id])
     below: defaultdict[int | None, list[int]] = defaultdict(list)
     for row in rows:
         below[row[1]].append(row[0])

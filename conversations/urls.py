@@ -2,40 +2,20 @@
 
 from __future__ import annotations
 
-from django.urls import re_path
+from conversations.api.generation_views import GenerationViewSet
+from conversations.api.message_views import MessageViewSet, SessionMessageViewSet
+from conversations.api.search_views import SearchViewSet
+from conversations.api.session_views import SessionViewSet
+from conversations.api.whole_session_views import WholeSessionViewSet
+from rini.web.routes import UUID_PATTERN, Router
 
-from conversations.api.message_views import MessageViewSet
-from conversations.api.search_views import SearchView
-from conversations.api.session_views import (
-    SessionExport,
-    SessionFork,
-    SessionImport,
-    SessionStatistics,
-    SessionTree,
-)
-from conversations.api.views import GenerationViewSet, SessionViewSet
-from rini.web.routes import MESSAGE_PATTERN, UUID_PATTERN
+_SESSION = f"sessions/(?P<session_id>{UUID_PATTERN})"
 
-_SESSION = rf"^sessions/(?P<session_id>{UUID_PATTERN})"
-_MESSAGE = rf"^messages/(?P<pk>{MESSAGE_PATTERN})"
-_SESSION_VIEW = SessionViewSet.as_view(
-    {"get": "retrieve", "put": "update", "patch": "partial_update", "delete": "destroy"}
-)
-
-urlpatterns = [
-    re_path(r"^sessions/?$", SessionViewSet.as_view({"get": "list", "post": "create"})),
-    re_path(r"^sessions/import/?$", SessionImport.as_view()),
-    re_path(rf"^sessions/(?P<pk>{UUID_PATTERN})/?$", _SESSION_VIEW),
-    re_path(rf"{_SESSION}/messages/?$", MessageViewSet.as_view({"get": "list", "post": "create"})),
-    re_path(rf"{_SESSION}/tree/?$", SessionTree.as_view()),
-    re_path(rf"{_SESSION}/summary/?$", SessionStatistics.as_view()),
-    re_path(rf"{_SESSION}/fork/?$", SessionFork.as_view()),
-    re_path(rf"{_SESSION}/export/?$", SessionExport.as_view()),
-    re_path(rf"{_MESSAGE}/?$", MessageViewSet.as_view({"get": "retrieve"})),
-    re_path(rf"{_MESSAGE}/history/?$", MessageViewSet.as_view({"get": "history"})),
-    re_path(r"^search/?$", SearchView.as_view({"get": "list"})),
-    re_path(r"^generations/?$", GenerationViewSet.as_view({"get": "list"})),
-    re_path(
-        rf"^generations/(?P<pk>{UUID_PATTERN})/?$", GenerationViewSet.as_view({"get": "retrieve"})
-    ),
-]
+router = Router()
+router.register("sessions", SessionViewSet)
+router.register(_SESSION, WholeSessionViewSet)
+router.register(f"{_SESSION}/messages", SessionMessageViewSet)
+router.register("messages", MessageViewSet)
+router.register("search", SearchViewSet)
+router.register("generations", GenerationViewSet)
+urlpatterns = router.urls

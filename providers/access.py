@@ -10,13 +10,14 @@ from accounts import tokens
 from accounts.authentication import Caller
 from providers import keys, lending
 from providers.models import ApiKey, Model, Provider, WireKind
+from providers.offline import models as offline
 
 
 def usable_models(caller: Caller) -> list[Model]:
     """The models that `caller` has a key and permission for, with their providers."""
     slugs = usable_providers(caller, Provider.objects.all())
     rows = Model.objects.select_related("provider").filter(provider__in=slugs, enabled=True)
-    return [row for row in rows if allows(caller, row)]
+    return [row for row in rows if allows(caller, row) and not missing_here(row)]
 
 
 def usable_providers(caller: Caller, rows: Iterable[Provider]) -> set[str]:
@@ -31,7 +32,7 @@ def usable_providers(caller: Caller, rows: Iterable[Provider]) -> set[str]:
         row.slug
         for row in rows
         if row.enabled
-        and (row.wire == WireKind.DEMO or address_of(row))
+        and (not row.has_address or address_of(row))
         and (not row.needs_key or row.slug in own or (lent and keys.has_operators_key(row)))
     }
 
@@ -39,6 +40,13 @@ def usable_providers(caller: Caller, rows: Iterable[Provider]) -> set[str]:
 def allows(caller: Caller, model: Model) -> bool:
     """Whether the caller's token is for the model."""
     return tokens.allows(caller.token, model.provider_id, model.name)
+
+
+def missing_here(model: Model) -> str:
+    """Why a model of Rini's own cannot run on this machine; empty for all others."""
+    if model.provider.wire != WireKind.OFFLINE or model.name not in offline.MODELS:
+        return ""
+    return offline.missing(offline.MODELS[model.name])
 
 
 def address_of(provider: Provider) -> str:

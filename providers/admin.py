@@ -16,6 +16,7 @@ from accounts import security_log
 from accounts.models import EventName
 from providers import keys
 from providers.models import ApiKey, Model, Provider
+from rini.admin import ReadOnlyAdmin
 from rini.secrets import sealed
 from rini.secrets.crypto import SealBroken
 from rini.secrets.secret import Secret
@@ -109,9 +110,10 @@ class ModelAdmin(admin.ModelAdmin[Model]):
 
 
 @admin.register(ApiKey)
-class ApiKeyAdmin(admin.ModelAdmin[ApiKey]):
+class ApiKeyAdmin(ReadOnlyAdmin):
     """Keys are their users'; an operator can see whose there are, and delete them."""
 
+    may = frozenset({"delete"})
     list_display = ("provider", "last4", "user", "description", "created_at", "last_used_at")
     list_filter = ("provider",)
     list_select_related = ("provider", "user")
@@ -139,9 +141,3 @@ class ApiKeyAdmin(admin.ModelAdmin[ApiKey]):
                 actor_id=request.user.pk,
                 details={"provider": key.provider_id, "last4": key.last4},
             )
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: ApiKey | None = None) -> bool:
-        return False

@@ -5,9 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from uuid import UUID
 
+from django.conf import settings
+
 from accounts.authentication import Caller
 from providers import access, keys
-from providers.models import Model, ModelKind, Provider, WireKind
+from providers.models import Model, ModelKind, Provider
 from providers.naming import find_model, invalid
 from providers.types import Target
 from rini.errors import Forbidden
@@ -36,12 +38,16 @@ def resolve(
     model: str | None,
     kind: str = ModelKind.CHAT,
     session_id: UUID | None = None,
+    usual: str | None = None,
 ) -> Route:
     """The route for what a caller named (see `providers.naming`); a session may have its own key.
 
+    Where neither a provider nor a model is named it is the `usual` model, else the default one.
     Raises `InvalidInput` with a message on the field ``provider`` or ``model``, `Forbidden` for a
     model that the caller's token is not for, `ProviderKeyMissing`, and `SealBroken`.
     """
+    if model is None and provider is None:
+        model = usual or settings.DEFAULT_MODEL
     if not model:
         raise invalid("model", "invalid_input", "Name a model, as “provider/model” for instance.")
     row = find_model(caller, provider, model, kind)
@@ -62,7 +68,7 @@ def target_of(
 ) -> Target:
     """What a wire needs to call a provider. Raises `InvalidInput` where it has no address."""
     address = access.address_of(provider)
-    if not address and provider.wire != WireKind.DEMO:
+    if not address and provider.has_address:
         is_local = provider.slug == "local"
         variable = "LLM_SERVER_URL" if is_local else keys.variable(provider.slug, "BASE_URL")
         message = (
@@ -89,6 +95,8 @@ def _check(caller: Caller, row: Model, kind: str) -> None:
         raise invalid("model", "model_disabled", f"The operator has disabled {row}.")
     if row.kind != kind:
         raise invalid("model", "model_wrong_kind", f"{row} is for {row.kind}, not for {kind}.")
+    if lacking := access.missing_here(row):
+        raise invalid("model", "model_not_installed", lacking)
     if caller.token and not access.allows(caller, row):
         allowed = ", ".join(caller.token.allowed_models or ())
         raise Forbidden(f"This API token is not for {row}; it is for {allowed}.")

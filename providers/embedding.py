@@ -11,12 +11,13 @@ from accounts.authentication import Caller
 from billing.holds import Payer
 from billing.ledger import Outcome
 from billing.models import UsageSource, UsageStatus
+from billing.purposes import Purpose
 from billing.usage import Usage
 from providers import catalogue, tokens
-from providers.errors import ProviderFailed
+from providers.errors import ProviderError, ProviderFailed
 from providers.metering import Metered
 from providers.models import ModelKind
-from providers.types import EmbeddingInput, Embeddings, Target
+from providers.types import EmbeddingInput, Embeddings, InputType, Target
 from providers.vendors import vendor
 
 
@@ -48,6 +49,9 @@ class Embedding(Metered):
             status = UsageStatus.COMPLETED
         except asyncio.CancelledError:
             status = UsageStatus.STOPPED
+            raise
+        except ProviderError as error:
+            self._failed(error)
             raise
         finally:
             await self._settle(status)
@@ -112,12 +116,25 @@ def prepare(
     model: str,
     inputs: Sequence[EmbeddingInput],
     params: Mapping[str, Any],
+    *,
+    input_type: InputType | None = None,
 ) -> Embedding:
-    """The call for what a caller asked. Needs the database; raises as `catalogue.resolve`."""
+    """The call for what a caller asked. Needs the database; raises as `catalogue.resolve`.
+
+    `input_type` is told to a vendor whose models give queries and passages different vectors, in
+    the vendor's own words; the others need not know.
+    """
     route = catalogue.resolve(caller, provider=provider, model=model, kind=ModelKind.EMBEDDING)
-    token_id = caller.token.id if caller.token else None
-    payer = Payer(user_id=caller.user.id, token_id=token_id, purpose="embedding")
-    return Embedding(route.target, inputs, params, payer)
+    told = _in_words_of(route.target.provider, input_type)
+    payer = Payer.of(caller, Purpose.EMBEDDING)
+    return Embedding(route.target, inputs, {**told, **params}, payer)
+
+
+def _in_words_of(provider: str, input_type: InputType | None) -> dict[str, str]:
+    known = vendor(provider)
+    if input_type is None:
+        return {}
+    return dict(known.query_params if input_type == "query" else known.passage_params)
 
 
 def _count(inputs: Sequence[EmbeddingInput], model: str) -> int:

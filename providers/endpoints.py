@@ -17,7 +17,10 @@ from rini.web.http import Endpoint, json_body, json_response, unless_disconnecte
 class TextEmbeddings(Endpoint):
     """``POST /llm/embeddings/``"""
 
+    tags = ["llm"]
+
     @extend_schema(
+        summary="Embed texts",
         request=EmbeddingRequest,
         responses={200: EmbeddingAnswer, **problems(400, 401, 403, 429, 502, 503, 504)},
     )
@@ -26,7 +29,13 @@ class TextEmbeddings(Endpoint):
         caller = await caller_of(request.headers)
         body = validated(EmbeddingRequest, await json_body(request))
         call = await in_database(
-            embedding.prepare, caller, body.get("provider"), body["model"], body["input"], {}
+            embedding.prepare,
+            caller,
+            body.get("provider"),
+            body["model"],
+            body["input"],
+            {},
+            input_type=body.get("input_type"),
         )
         answer = await unless_disconnected(request, call.answer())
         count = call.record.input_tokens if call.record else None

@@ -28,6 +28,8 @@ class ProviderError(RiniError):
     code = "provider_error"
     detail = "The model's provider failed."
     retryable = False
+    vendor_status: int | None = None
+    """The status of the vendor's answer, if there was one."""
 
 
 class ProviderKeyMissing(ProviderError):

@@ -29,10 +29,15 @@ from providers.types import (
 
 _Piece = TextDelta | ReasoningDelta | ToolCallDelta
 MAX_NAME = 200  # characters of a model's name, as the ledger keeps it
+# OpenAI's reasons, the old one, and what servers of its format say in their place. What is not
+# here (Zhipu's ``network_error``, DeepSeek's ``insufficient_system_resource``, vLLM's ``abort``)
+# does not prove that an answer is whole.
 _REASONS: dict[str, FinishReason] = {
     **{reason: reason for reason in get_args(FinishReason)},
-    "function_call": "tool_calls",
-    "error": "incomplete",
+    **dict.fromkeys(("eos", "eos_token", "end_turn", "stop_sequence"), "stop"),
+    **dict.fromkeys(("max_tokens", "model_length", "model_context_window_exceeded"), "length"),
+    **dict.fromkeys(("sensitive", "safety"), "content_filter"),
+    **dict.fromkeys(("function_call", "tool_use"), "tool_calls"),
 }
 
 
@@ -73,9 +78,9 @@ class ChunkReader:
         return events
 
     def finish(self) -> Finished:
-        """The end. Its reason is ``incomplete`` if no chunk had a finish_reason."""
-        reason = "incomplete" if self._reason is None else self._reason
-        return Finished(_REASONS.get(reason, "stop"), self.usage, self._model, self._service_tier)
+        """The end. Its reason is ``incomplete`` if no chunk had a finish_reason that is known."""
+        reason = _REASONS.get((self._reason or "").lower(), "incomplete")
+        return Finished(reason, self.usage, self._model, self._service_tier)
 
     @property
     def usage(self) -> Usage:

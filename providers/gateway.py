@@ -12,27 +12,42 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
 from dataclasses import replace
 
 import orjson
 
+from accounts.authentication import Caller
 from billing.holds import Payer
 from billing.ledger import Outcome
 from billing.models import UsageSource, UsageStatus
+from billing.purposes import Purpose
 from billing.usage import Usage
-from providers import tokens
+from providers import catalogue, tokens
+from providers.errors import ProviderError
 from providers.events import ChunkReader, as_chunk
 from providers.metering import COUNTED_AT_ONCE, Metered
 from providers.types import ChatRequest, Chunk, Completion, Event, Target
 
 
+def prepare(caller: Caller, provider: str | None, model: str | None, request: ChatRequest) -> Call:
+    """The call for what a caller asked. Needs the database; raises as `catalogue.resolve`."""
+    route = catalogue.resolve(caller, provider=provider, model=model)
+    return Call(route.target, request, Payer.of(caller, Purpose.CHAT))
+
+
 class Call(Metered):
     """One metered call of a chat model. Read either `events`, `chunks` or `completion`, once."""
 
-    def __init__(self, target: Target, request: ChatRequest, payer: Payer) -> None:
-        super().__init__(target, payer)
+    def __init__(
+        self,
+        target: Target,
+        request: ChatRequest,
+        payer: Payer,
+        placed: Callable[[], None] | None = None,
+    ) -> None:
+        super().__init__(target, payer, placed)
         self.request = request
         self._reader = ChunkReader()
         self._first_token_at: float | None = None
@@ -65,6 +80,9 @@ class Call(Metered):
         except asyncio.CancelledError:
             status = UsageStatus.STOPPED
             raise
+        except ProviderError as error:
+            self._failed(error)
+            raise
         finally:
             await self._settle(status)
         return completion
@@ -84,6 +102,9 @@ class Call(Metered):
             status = self._status()
         except (asyncio.CancelledError, GeneratorExit):
             status = UsageStatus.STOPPED
+            raise
+        except ProviderError as error:
+            self._failed(error)
             raise
         finally:
             await self._settle(status)

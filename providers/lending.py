@@ -1,5 +1,5 @@
-"""Whom the operator's keys serve (`LEND_OPERATOR_KEYS`): whoever pays wants to know that there is an
-end to it.
+"""Whom the operator's keys serve (`LEND_OPERATOR_KEYS`): whoever pays wants to know that there is
+an end to it.
 
 ``always``: everybody. ``never``: nobody. ``limited``: who has a hard budget (of the installation,
 the account or the API token) or a limit per minute (of everybody, the account or the token). The

@@ -15,6 +15,8 @@ from billing import holds
 from billing.holds import Payer
 from billing.ledger import Outcome
 from billing.models import UsageRecord, UsageStatus
+from providers import observation
+from providers.errors import ProviderError
 from providers.types import Target
 from providers.wires.registry import wire_named
 from rini.errors import RiniError
@@ -31,13 +33,15 @@ class Metered(ABC):
     Afterwards `record` is the call's ledger row, also when it was cancelled or has raised.
     """
 
-    def __init__(self, target: Target, payer: Payer) -> None:
+    def __init__(
+        self, target: Target, payer: Payer, placed: Callable[[], None] | None = None
+    ) -> None:
+        """`placed` is called when the hold is there: from then on it is the vendor's turn."""
         self.id = uuid4()
         self.target = target
         self.payer = payer
         self.record: UsageRecord | None = None
-        self.is_placed = asyncio.Event()
-        """From now on it is the vendor's turn."""
+        self._placed = placed
         self._wire = wire_named(target.wire)
         self._began = 0.0
         self._asked_at: float | None = None
@@ -69,11 +73,16 @@ class Metered(ABC):
             await self._count_tokens(0)
             raise
         self._began = self._asked_at = time.monotonic()
-        self.is_placed.set()
+        observation.asked(self.target)
+        if self._placed:
+            self._placed()
 
     async def _take_back(self) -> None:
         await holds.release(self.id)
         await self._count_tokens(0)
+
+    def _failed(self, error: ProviderError) -> None:
+        observation.failed(self.target, self.payer.purpose, error)
 
     def _answered(self) -> None:
         """The vendor has answered; what Rini does from now on is its own time."""
@@ -98,7 +107,9 @@ class Metered(ABC):
         outcome = await self._counted(partial(self._outcome, status, ended))
         usage = outcome.usage
         await self._count_tokens((usage.input_tokens or 0) + (usage.output_tokens or 0))
-        return await holds.settle(self.id, outcome)
+        record = await holds.settle(self.id, outcome)
+        observation.settled(self.target, record)
+        return record
 
     async def _count_tokens(self, taken: int) -> None:
         """Correct what was counted against the caller's tokens per minute."""

@@ -18,6 +18,7 @@ class WireKind(models.TextChoices):
     OPENAI = "openai", _("OpenAI's format")
     LITELLM = "litellm", _("litellm")
     DEMO = "demo", _("demo, without a network")
+    OFFLINE = "offline", _("models on this machine")
 
 
 class Provider(models.Model):
@@ -55,6 +56,11 @@ class Provider(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def has_address(self) -> bool:
+        """Whether it is somewhere else, and not a part of Rini."""
+        return self.wire not in {WireKind.DEMO, WireKind.OFFLINE}
 
 
 class ModelKind(models.TextChoices):

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-
 from django.conf import settings
 
 from providers import access, catalogue, keys
@@ -13,10 +11,10 @@ from providers.types import Target
 from providers.wires.openai import OpenAIWire
 from providers.wires.registry import wire_named
 from rini.storage.database import in_database
+from rini.storage.remembered import RememberedAsync
 
 SLUG = "local"
 REMEMBERED_SECONDS = 60.0
-_served: dict[str, tuple[float, str]] = {}  # by address: when it was asked, its first model
 
 
 def has_address() -> bool:
@@ -33,11 +31,7 @@ async def model() -> str | None:
     target = await in_database(_target)
     if target is None or settings.LLM_MODEL:
         return settings.LLM_MODEL if target else None
-    asked, name = _served.get(target.base_url, (0.0, ""))
-    if not name or time.monotonic() > asked + REMEMBERED_SECONDS:
-        name = await _first_model(target)
-        _served[target.base_url] = (time.monotonic(), name)
-    return name
+    return await _first_model(target.base_url)
 
 
 def _target() -> Target | None:
@@ -47,9 +41,13 @@ def _target() -> Target | None:
     return catalogue.target_of(row, "", keys.operators_key(row))
 
 
-async def _first_model(target: Target) -> str:
-    wire = wire_named(target.wire)
-    names = await wire.models(target) if isinstance(wire, OpenAIWire) else []
+async def _ask_first_model(address: str) -> str:
+    target = await in_database(_target)
+    wire = wire_named(target.wire) if target else None
+    names = await wire.models(target) if target and isinstance(wire, OpenAIWire) else []
     if not names:
         raise ProviderUnavailable("The model server lists no model. Name one as LLM_MODEL.")
     return names[0]
+
+
+_first_model = RememberedAsync(_ask_first_model, seconds=REMEMBERED_SECONDS)

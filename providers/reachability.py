@@ -6,8 +6,6 @@ Health checks ask often, so an answer is remembered for a while, a bad one too.
 from __future__ import annotations
 
 import asyncio
-import time
-from dataclasses import dataclass, field
 
 from django.conf import settings
 
@@ -18,35 +16,10 @@ from providers.types import Target
 from providers.wires.registry import wire_named
 from rini.errors import RiniError
 from rini.storage.database import in_database
-from rini.storage.loops import PerLoop
+from rini.storage.remembered import RememberedAsync
 
 REMEMBERED_SECONDS = 10.0
 PATIENCE_SECONDS = 3.0
-
-
-@dataclass
-class _Finding:
-    """What was found of one provider; the lock lets one ask for all who wait."""
-
-    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
-    asked: float = float("-inf")
-    reachable: bool = False
-
-
-_findings: PerLoop[dict[str, _Finding]] = PerLoop(dict)
-
-
-async def is_reachable(slug: str) -> bool:
-    """Whether the provider takes the operator's key, or answers without one if it needs none.
-
-    Raises `Unavailable` where the database cannot be reached.
-    """
-    finding = _findings().setdefault(slug, _Finding())
-    async with finding.lock:
-        if time.monotonic() > finding.asked + REMEMBERED_SECONDS:
-            finding.reachable = await _ask(slug)
-            finding.asked = time.monotonic()
-    return finding.reachable
 
 
 def default_provider() -> str:
@@ -79,3 +52,8 @@ def _operators_target(slug: str) -> Target | None:
         return catalogue.target_of(row, "", keys.operators_key(row))
     except RiniError:  # it has no address, or its key cannot be opened
         return None
+
+
+is_reachable = RememberedAsync(_ask, seconds=REMEMBERED_SECONDS)
+"""Whether the provider of that slug takes the operator's key, or answers without one if it needs
+none. Raises `Unavailable` where the database cannot be reached."""

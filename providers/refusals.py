@@ -121,7 +121,9 @@ def from_response(
     said = f"{provider} {happened} (status {status})" + (f": {quoted}" if quoted else "")
     if said[-1] not in ".!?。":
         said += "."
-    return kind(f"{said} {advice}", retry_after=retry_after(headers or {}, error))
+    refusal = kind(f"{said} {advice}", retry_after=retry_after(headers or {}, error))
+    refusal.vendor_status = status
+    return refusal
 
 
 def from_stream(provider: str, event: object, *, key: Secret | None = None) -> ProviderError:

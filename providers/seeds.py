@@ -27,6 +27,7 @@ import orjson
 from billing.pricing import EVERY_MODEL
 from providers import genai
 from providers.models import ModelKind, Provider
+from providers.offline.models import MODELS as OFFLINE_MODELS
 from providers.rates import FREE, Rates
 from providers.vendors import VENDORS
 
@@ -67,6 +68,16 @@ class SeedModel:
 
 _OWN_MODELS = (
     SeedModel("demo", "demo", context_window=32_000, max_output_tokens=4_096, tools=False),
+    *(
+        SeedModel(
+            "offline",
+            model.name,
+            ModelKind.EMBEDDING,
+            context_window=model.max_tokens,
+            dimensions=model.dimensions,
+        )
+        for model in OFFLINE_MODELS.values()
+    ),
     SeedModel("openrouter", "openrouter/auto", vision=True, tools=True),
     SeedModel("zhipu", "embedding-3", ModelKind.EMBEDDING, 8_192, dimensions=2_048),
     SeedModel("zhipu", "embedding-2", ModelKind.EMBEDDING, 8_192, dimensions=1_024),

@@ -111,6 +111,12 @@ class EmbeddingRequest(serializers.Serializer[Any]):
     input = EmbeddingInputs(help_text="Texts, or one text.")
     provider = serializers.CharField(required=False, max_length=50)
     model = serializers.CharField(max_length=251)
+    input_type = serializers.ChoiceField(
+        choices=["query", "passage"],
+        required=False,
+        help_text="What the texts are: to search with, or to be found. Models that were trained "
+        "for it give them different vectors; the others ignore it.",
+    )
 
 
 class EmbeddingVector(serializers.Serializer[Any]):

@@ -9,13 +9,16 @@ from __future__ import annotations
 
 import importlib.util
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache, lru_cache
+from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
 import tiktoken
 import tiktoken.model
+
+from providers.offline import models as offline
 
 USUAL = "o200k_base"
 _PIECE = 8192  # tiktoken's cost grows faster than the length of a run without spaces
@@ -46,6 +49,35 @@ def count(text: str, model: str = "") -> int:
     """The tokens of `text` for a model; without one, those that are stored with messages."""
     encode = _vocabulary(vocabulary_of(model)).encode_ordinary
     return sum(len(encode(text[at : at + _PIECE])) for at in range(0, len(text), _PIECE))
+
+
+def offsets(text: str, model: str = "") -> list[tuple[int, int]]:
+    """The tokens of `text` for a model, as spans of characters, in their order.
+
+    An offline model's are those that it reads, without its prefix; elsewhere `count` has as many.
+    A token that holds only the rest of a character has an empty span. The first call of a process
+    takes a second or so. Raises `providers.offline.models.ModelUnusable`.
+    """
+    if offline.available(model):
+        from providers.offline import running
+
+        return running.offsets(model, text)
+    name = vocabulary_of(model)
+    encode, begun = _vocabulary(name).encode_ordinary, _characters(name)
+    pieces = (text[at : at + _PIECE] for at in range(0, len(text), _PIECE))
+    ends = list(accumulate(begun[token] for piece in pieces for token in encode(piece)))
+    return list(zip([0, *ends], ends, strict=False))
+
+
+@cache
+def _characters(name: str) -> Sequence[int]:
+    """How many characters begin in each token of a vocabulary, by the token's number."""
+    vocabulary = _vocabulary(name)
+    begun = [0] * vocabulary.n_vocab
+    for token in vocabulary.token_byte_values():
+        number = vocabulary.encode_single_token(token)
+        begun[number] = sum(byte & 0xC0 != 0x80 for byte in token)  # no rest of one, in UTF-8
+    return begun
 
 
 def count_messages(messages: Iterable[Mapping[str, Any]], model: str = "") -> int:

@@ -26,8 +26,10 @@ Embeddings = dict[str, Any]
 """OpenAI's list of embeddings: ``{"data": [{"embedding", "index"}], "model", "usage"?}``."""
 EmbeddingInput = str | Sequence[int]
 """A text, or one as token ids, which only vendors of OpenAI's format take."""
+InputType = Literal["query", "passage"]
+"""What a text to embed is: something to search with, or something to be found."""
 FinishReason = Literal["stop", "length", "tool_calls", "content_filter", "incomplete"]
-"""``incomplete``: the stream ended without the vendor's own end marker."""
+"""``incomplete``: the stream ended without the vendor's own end marker, or with no good one."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ import re
 from dataclasses import dataclass
 from typing import Literal
 
-WireName = Literal["openai", "litellm", "demo"]
+WireName = Literal["openai", "litellm", "demo", "offline"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +40,10 @@ class Vendor:
     priced_whole: bool = False
     """Every model that genai-prices lists gets its price, not only those of the catalogue."""
     inputs_per_embedding_call: int = 2048
+    query_params: tuple[tuple[str, str], ...] = ()
+    """What tells it that texts to embed are what to search with …"""
+    passage_params: tuple[tuple[str, str], ...] = ()
+    """… and that they are to be found; empty: it makes no difference between them."""
     vision_model: str = ""
     """The model that looks at an image where a caller names none: good enough and not dear."""
     model_names: str = ""
@@ -77,6 +81,8 @@ VENDORS = (
         litellm_prefix="gemini",
         litellm_table="gemini",
         inputs_per_embedding_call=100,
+        query_params=(("task_type", "RETRIEVAL_QUERY"),),
+        passage_params=(("task_type", "RETRIEVAL_DOCUMENT"),),
         vision_model="gemini-2.5-flash",
         model_names=r"gemini|gemma",
     ),
@@ -124,6 +130,15 @@ VENDORS = (
     ),
     Vendor("local", "Local server", needs_key=False, any_model=True, is_free=True),
     Vendor("demo", "Demo", wire="demo", needs_key=False, is_free=True),
+    Vendor(
+        "offline",
+        "Offline",
+        wire="offline",
+        needs_key=False,
+        is_free=True,
+        query_params=(("input_type", "query"),),
+        passage_params=(("input_type", "passage"),),
+    ),
 )
 _BY_SLUG = {vendor.slug: vendor for vendor in VENDORS}
 _NAMES = [

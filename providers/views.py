@@ -7,14 +7,12 @@ from typing import Any
 from asgiref.sync import async_to_sync
 from django.db import connections
 from django.db.models import QuerySet
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import extend_schema, extend_schema_view
 from rest_framework.decorators import action
 from rest_framework.mixins import DestroyModelMixin, ListModelMixin, RetrieveModelMixin
 from rest_framework.permissions import IsAuthenticated
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.views import APIView
-from rest_framework.viewsets import GenericViewSet
 
 from accounts import security_log
 from accounts.authentication import caller_in
@@ -22,33 +20,47 @@ from accounts.models import EventName
 from accounts.permissions import NotByLimitedToken
 from providers import access, catalogue, keys, serializers
 from providers.errors import ProviderError
-from providers.models import ApiKey
+from providers.models import ApiKey, Model
 from providers.wires.registry import wire_named
 from rini.secrets import sealed
 from rini.web.api_schema import problems
+from rini.web.http import validated
+from rini.web.routes import Resource
 
 
-class KeysView(ListModelMixin, RetrieveModelMixin, DestroyModelMixin, GenericViewSet[ApiKey]):
+@extend_schema_view(
+    list=extend_schema(
+        summary="List provider keys",
+        responses={200: serializers.KeySerializer(many=True), **problems(400, 401)},
+    ),
+    retrieve=extend_schema(
+        summary="Show a provider key",
+        responses={200: serializers.KeySerializer, **problems(401, 404)},
+    ),
+    destroy=extend_schema(
+        summary="Delete a provider key", responses={204: None, **problems(401, 403, 404)}
+    ),
+)
+class KeyViewSet(ListModelMixin, RetrieveModelMixin, DestroyModelMixin, Resource[ApiKey]):
     """The caller's keys for providers, newest first; not those that belong to a conversation."""
 
+    tags = ["provider keys"]
     serializer_class = serializers.KeySerializer
     permission_classes = [IsAuthenticated, NotByLimitedToken]
     queryset = ApiKey.objects.none()
-    lookup_value_regex = "[^/]+"
 
     def get_queryset(self) -> QuerySet[ApiKey]:
         own = ApiKey.objects.visible_to(caller_in(self.request).user).filter(session_id=None)
         return own.select_related("provider").order_by("-created_at", "-id")
 
     @extend_schema(
+        summary="Store a provider key",
         request=serializers.NewKey,
         responses={201: serializers.KeySerializer, **problems(400, 401, 403)},
     )
     def create(self, request: Request) -> Response:
         """Store a key. It is encrypted, and no answer ever holds it again."""
-        serializer = serializers.NewKey(data=request.data)
-        serializer.is_valid(raise_exception=True)
-        new = serializer.validated_data
+        new = validated(serializers.NewKey, request.data)
         key = keys.store(
             caller_in(request).user,
             new["model_provider"],
@@ -59,15 +71,14 @@ class KeysView(ListModelMixin, RetrieveModelMixin, DestroyModelMixin, GenericVie
         return Response(self.get_serializer(key).data, 201)
 
     @extend_schema(
+        summary="Change a provider key",
         request=serializers.KeyChange,
         responses={200: serializers.KeySerializer, **problems(400, 401, 403, 404)},
     )
     def update(self, request: Request, pk: str) -> Response:
         """Change the description and, when it is given, the value."""
         key = self.get_object()
-        serializer = serializers.KeyChange(key, data=request.data)
-        serializer.is_valid(raise_exception=True)
-        change = serializer.validated_data
+        change = validated(serializers.KeyChange, request.data, instance=key)
         keys.change(key, description=change.get("description"), value=change.get("api_key_value"))
         if change.get("api_key_value"):
             tell(EventName.KEY_CHANGED, key)
@@ -78,6 +89,7 @@ class KeysView(ListModelMixin, RetrieveModelMixin, DestroyModelMixin, GenericVie
         tell(EventName.KEY_DELETED, key)
 
     @extend_schema(
+        summary="Check a provider key",
         request=None,
         responses={200: serializers.Verification, **problems(401, 404, 429, 500, 502, 503, 504)},
     )
@@ -90,11 +102,16 @@ class KeysView(ListModelMixin, RetrieveModelMixin, DestroyModelMixin, GenericVie
         return Response(_verification(self.get_object()))
 
 
-class ModelsView(APIView):
+class ModelViewSet(Resource[Model]):
+    tags = ["llm"]
+    queryset = Model.objects.none()
+    pagination_class = None
+
     @extend_schema(
+        summary="List models",
         responses={200: serializers.ModelSerializer(many=True), **problems(401)},
     )
-    def get(self, request: Request) -> Response:
+    def list(self, request: Request) -> Response:
         """Every model that the caller can use now: there is a key, and the token is for it."""
         models = access.usable_models(caller_in(request))
         return Response(serializers.ModelSerializer(models, many=True).data)

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import os
 import signal
+from typing import Any
 
+import structlog
 from celery import Celery
-from celery.signals import beat_embedded_init, worker_process_init
+from celery.signals import task_postrun, worker_process_init
 
 from rini.running.supervision import die_with_parent
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "rini.settings")
 
+log = structlog.get_logger(__name__)
 app = Celery("rini")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
@@ -20,8 +23,19 @@ _MAIN = os.getpid()
 
 
 @worker_process_init.connect
-@beat_embedded_init.connect
 def _die_with_worker(**_: object) -> None:
     """A worker that is killed leaves none of its processes behind."""
     if os.getpid() != _MAIN:  # a pool may also run in the worker's own process
         die_with_parent(signal.SIGKILL, _MAIN)
+
+
+@task_postrun.connect
+def _note_periodic_work(task: Any = None, state: str = "", **_: object) -> None:
+    from django.db import DatabaseError
+
+    from rini.storage import periodic  # needs Django's apps
+
+    try:
+        periodic.note(task.name, succeeded=state == "SUCCESS")
+    except DatabaseError:
+        log.warning("periodic work could not be noted", task=task.name)

@@ -14,6 +14,7 @@ from billing import holds
 from conversations.answering import generation
 from providers import tokens
 from providers.wires import registry
+from rini import metrics
 from rini.errors import Unavailable
 from rini.running import exposure
 from rini.storage import heartbeat
@@ -52,5 +53,6 @@ async def _warm_up() -> None:
     asyncio.get_running_loop().run_in_executor(None, tokens.count, "")  # reads a big vocabulary
     with suppress(Unavailable):  # a database that is away now is the requests' concern
         await in_database(heartbeat.process_id)
+    await asyncio.to_thread(metrics.forget_old)
     gc.collect()
     gc.freeze()  # what is loaded stays: later collections need not look at it

@@ -48,7 +48,8 @@ def configure(level: str, form: str) -> None:
                     "uvicorn.access": "WARNING",
                     "uvicorn.error": level,
                     "django.request": "ERROR",  # a 404 is an answer, not news
-                    "httpx": "WARNING",
+                    "httpx": "WARNING",  # they log whole addresses, and in them secrets
+                    "httpx2": "WARNING",
                     "LiteLLM": "CRITICAL",  # it logs requests, and with them keys
                     "celery.beat": "WARNING",
                     "celery.app.trace": "WARNING",

@@ -1,4 +1,5 @@
-"""What the floor itself keeps: the processes that live, and answers for retries of requests."""
+"""What the floor itself keeps: which processes live, which periodic work has run, and answers for
+retries of requests."""
 
 from __future__ import annotations
 
@@ -22,6 +23,22 @@ class Process(models.Model):
 
     def __str__(self) -> str:
         return str(self.id)
+
+
+class PeriodicTask(models.Model):
+    """A task of the clock, and when it last ran."""
+
+    name = models.CharField(_("task"), max_length=100, primary_key=True)
+    succeeded_at = models.DateTimeField(_("last succeeded at"), null=True)
+    failed_at = models.DateTimeField(_("last failed at"), null=True)
+    runs = models.PositiveBigIntegerField(_("runs"), default=0)
+
+    class Meta:
+        verbose_name = _("periodic task")
+        verbose_name_plural = _("periodic tasks")
+
+    def __str__(self) -> str:
+        return self.name
 
 
 class IdempotentRequest(models.Model):

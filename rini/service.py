@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from datetime import datetime
 
-import redis
-from django.conf import settings
-from django.db import DatabaseError, connection
+from django.db import DatabaseError
 from django.http import HttpRequest, JsonResponse
 from django.utils import timezone
 from drf_spectacular.utils import extend_schema
 
 from rini import __version__
+from rini.storage import periodic, valkey
+from rini.storage.statements import execute
+from rini.web import draining
 from rini.web.api_schema import inline
 
-_READINESS = inline("Readiness", "status", "database", "redis", "version", "timestamp")
-_redis = redis.Redis.from_url(settings.REDIS_URL, socket_timeout=2, socket_connect_timeout=2)
+_READINESS = inline(
+    "Readiness",
+    *("status", "database", "redis", "periodic_work", "periodic_work_last_run"),
+    *("version", "timestamp"),
+)
 
 
 @extend_schema(
+    summary="Say what answers here",
     auth=[],
     responses={200: inline("Index", "message", "service", "status", "version", "timestamp")},
 )
@@ -35,45 +40,62 @@ def index(request: HttpRequest) -> JsonResponse:
     )
 
 
-@extend_schema(auth=[], responses={200: inline("Alive", "status")})
+@extend_schema(summary="Say that it lives", auth=[], responses={200: inline("Alive", "status")})
 def livez(request: HttpRequest) -> JsonResponse:
     """The process answers; says nothing of what it needs."""
     return JsonResponse({"status": "alive"})
 
 
-@extend_schema(auth=[], responses={200: _READINESS, 503: _READINESS})
+@extend_schema(summary="Check the readiness", auth=[], responses={200: _READINESS, 503: _READINESS})
 def readyz(request: HttpRequest) -> JsonResponse:
-    """The database and the cache answer too: 200, else 503."""
+    """The database and the cache answer too, and the process is not about to end: 200, else 503.
+
+    `degraded` is still ready: requests are answered, but the clock or the worker does not run, so
+    what dead processes left is not cleared up.
+    """
     states = parts()
     ready = all(state == "connected" for state in states.values())
-    status = "healthy" if ready else "unhealthy"
+    work = _periodic_work() if ready else {}
+    if draining.is_under_way():
+        ready, status = False, "draining"
+    elif not ready:
+        status = "unhealthy"
+    else:
+        status = "degraded" if work["periodic_work"] == "late" else "healthy"
     return JsonResponse(
-        {"status": status, **states, "version": __version__, "timestamp": _now()},
+        {"status": status, **states, **work, "version": __version__, "timestamp": _now()},
         status=200 if ready else 503,
     )
 
 
 def parts() -> dict[str, str]:
     """What Rini cannot do without, each ``connected`` or ``disconnected``."""
-    return {"database": _state(_ask_database), "redis": _state(_ask_redis)}
+    return {"database": _state(_database_answers()), "redis": _state(valkey.answers())}
 
 
-def _state(ask: Callable[[], None]) -> str:
+def _periodic_work() -> dict[str, str | None]:
+    last = periodic.last_run()
+    return {
+        "periodic_work": "late" if periodic.late() else "on time",
+        "periodic_work_last_run": _moment(last) if last else None,
+    }
+
+
+def _state(answers: bool) -> str:
+    return "connected" if answers else "disconnected"
+
+
+def _database_answers() -> bool:
     try:
-        ask()
-    except (DatabaseError, redis.RedisError):
-        return "disconnected"
-    return "connected"
-
-
-def _ask_database() -> None:
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT 1")
-
-
-def _ask_redis() -> None:
-    _redis.ping()
+        execute("SELECT 1")
+    except DatabaseError:
+        return False
+    return True
 
 
 def _now() -> str:
-    return timezone.now().isoformat().replace("+00:00", "Z")
+    return _moment(timezone.now())
+
+
+def _moment(moment: datetime) -> str:
+    return moment.isoformat().replace("+00:00", "Z")

@@ -1,10 +1,10 @@
 """Every setting of Rini, from the environment. `.env.example` explains each variable.
 
+A new variable is a line here, read by `rini.environment`, and one there; a test compares the two.
 Without ``DATABASE_URL`` and ``REDIS_URL`` the servers are the embedded ones, and their addresses
 and Rini's secrets come from the data folder.
 """
 
-import os
 import sys
 import warnings
 from pathlib import Path
@@ -13,23 +13,31 @@ import django_stubs_ext
 import environ
 
 from providers.vendors import FURTHER_KEY_VARIABLES
-from rini import __version__, environment, logs
+from rini import __version__, logs
+from rini.environment import addresses
+from rini.environment.secrets import master_keys, signing_secret, signing_secrets
+from rini.environment.variables import Environment
 from rini.running import datadir
+from rini.secrets.secret import Secret
 
 django_stubs_ext.monkeypatch()  # Django's classes take type arguments at run time too
 
 BASE_DIR = Path(__file__).resolve().parent.parent
-env = environ.Env()
-environ.Env.read_env(env.str("RINI_ENV_FILE", default=str(BASE_DIR / ".env")))
+env = Environment.with_file(BASE_DIR / ".env")
 
 # -- where things are ---------------------------------------------------------------------------
-HOST = env.str("HOST", default="127.0.0.1")
-PORT = env.int("PORT", default=8000)
-DATA_DIR = Path(env.str("RINI_DATA_DIR", default="") or BASE_DIR / "var").resolve()
-WEB_WORKERS = env.int("WEB_WORKERS", default=1)
-WORKER_CONCURRENCY = env.int("WORKER_CONCURRENCY", default=2)
-DATABASE_URL = env.str("DATABASE_URL", default="")
-REDIS_URL = env.str("REDIS_URL", default="")
+HOST = env.text(
+    "HOST",
+    "127.0.0.1",
+    form=r"[0-9A-Za-z._:-]+",
+    allowed="Give the address or the name to listen on, as 127.0.0.1.",
+)
+PORT = env.integer("PORT", 8000, least=1, most=65_535)
+DATA_DIR = Path(env.text("RINI_DATA_DIR") or BASE_DIR / "var").resolve()
+WEB_WORKERS = env.integer("WEB_WORKERS", 1, least=1, most=256)
+WORKER_CONCURRENCY = env.integer("WORKER_CONCURRENCY", 2, least=1, most=256)
+DATABASE_URL = env.secret_address("DATABASE_URL", addresses.database)
+REDIS_URL = env.secret_address("REDIS_URL", addresses.redis)
 EMBEDDED_DATABASE = not DATABASE_URL
 EMBEDDED_REDIS = not REDIS_URL
 _installation = datadir.load(DATA_DIR) if EMBEDDED_DATABASE or EMBEDDED_REDIS else None
@@ -40,37 +48,34 @@ if _installation is not None:
 # -- secrets ------------------------------------------------------------------------------------
 # Generated ones belong to the embedded database: whoever brings a database brings the secrets.
 _generated = _installation if EMBEDDED_DATABASE else None
-_given = env.str("RINI_API_MASTER_KEY", default="")
+_given = env.secret("RINI_API_MASTER_KEY")
 _own = _generated.master_key if _generated else ""
-# Beside a given key the installation's own goes on to open what it has sealed.
-MASTER_KEYS = environment.master_keys("RINI_API_MASTER_KEY", _given or _own)
-if _given and _own:
-    MASTER_KEYS += environment.master_keys("RINI_API_MASTER_KEY", _own)
+MASTER_KEYS = master_keys("RINI_API_MASTER_KEY", _given or _own)
+if _given and _own:  # the installation's own goes on to open what it has sealed
+    MASTER_KEYS += master_keys("RINI_API_MASTER_KEY", _own)
 # See rini.secrets.masters.
 MASTER_KEYS_FILE = DATA_DIR / datadir.FILE if _own and not _given else None
-SECRET_KEY = environment.signing_secret(
-    "SECRET_KEY", env.str("SECRET_KEY", default=_generated.django_secret if _generated else "")
+SECRET_KEY = signing_secret(
+    "SECRET_KEY", env.secret("SECRET_KEY", _generated.django_secret if _generated else "")
 )
-JWT_SECRET_KEYS = environment.signing_secrets(
-    "JWT_SECRET_KEY", env.str("JWT_SECRET_KEY", default=_generated.jwt_secret if _generated else "")
+JWT_SECRET_KEYS = signing_secrets(
+    "JWT_SECRET_KEY", env.secret("JWT_SECRET_KEY", _generated.jwt_secret if _generated else "")
 )
 JWT_SECRET_KEY = JWT_SECRET_KEYS[0]  # it signs; the others verify what they signed before
 
-
 # -- Django -------------------------------------------------------------------------------------
-DEBUG = env.bool("DEBUG", default=False)
+DEBUG = env.switch("DEBUG", False)
 # Of an installation of one's own machine: a page whose name points at it must not reach it.
-_names = environment.host_names(HOST) if EMBEDDED_DATABASE else ["*"]
-SERVED_HOSTS = env.list("ALLOWED_HOSTS", default=_names) or _names
-SERVES_LITERAL_HOSTS = HOST in environment.WILDCARDS
-ALLOWED_HOSTS = ["*"]  # rini.web.hosts has looked before, for the hot routes too
-TRUSTED_PROXIES = environment.networks(
-    "TRUSTED_PROXIES", env.list("TRUSTED_PROXIES", default=["127.0.0.1", "::1"])
+SERVED_HOSTS = env.items(
+    "ALLOWED_HOSTS", addresses.names_of(HOST) if EMBEDDED_DATABASE else ["*"], addresses.host
 )
-CORS_ORIGINS = env.list("CORS_ORIGINS", default=[])
-CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
-BEHIND_TLS_PROXY = env.bool("BEHIND_TLS_PROXY", default=False)
-HSTS_SECONDS = env.int("HSTS_SECONDS", default=31_536_000 if BEHIND_TLS_PROXY else 0)
+SERVES_LITERAL_HOSTS = HOST in addresses.WILDCARDS
+ALLOWED_HOSTS = ["*"]  # rini.web.hosts has looked before, for the hot routes too
+TRUSTED_PROXIES = env.items("TRUSTED_PROXIES", ["127.0.0.1", "::1"], addresses.network)
+CORS_ORIGINS = env.items("CORS_ORIGINS", [], addresses.origin)
+CSRF_TRUSTED_ORIGINS = env.items("CSRF_TRUSTED_ORIGINS", [], addresses.trusted_origin)
+BEHIND_TLS_PROXY = env.switch("BEHIND_TLS_PROXY", False)
+HSTS_SECONDS = env.integer("HSTS_SECONDS", 31_536_000 if BEHIND_TLS_PROXY else 0)
 DEFAULT_EXCEPTION_REPORTER_FILTER = "rini.web.debugging.Filter"
 if BEHIND_TLS_PROXY:
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
@@ -135,8 +140,8 @@ WHITENOISE_USE_FINDERS = True
 warnings.filterwarnings("ignore", "No directory at", module="django.core.handlers")
 
 # -- storage ------------------------------------------------------------------------------------
-DATABASE_POOL_SIZE = env.int("DATABASE_POOL_SIZE", default=10)
-DATABASES = {"default": env.db_url_config(DATABASE_URL)}
+DATABASE_POOL_SIZE = env.integer("DATABASE_POOL_SIZE", 10, most=1000)
+DATABASES = {"default": environ.Env.db_url_config(DATABASE_URL)}
 DATABASES["default"]["CONN_MAX_AGE"] = 0
 DATABASES["default"]["ENGINE"] = "rini.storage.postgres"
 DATABASES["default"]["OPTIONS"] = {
@@ -155,25 +160,25 @@ DATABASES["default"]["OPTIONS"] = {
     if DATABASE_POOL_SIZE
     else False,
 }
-CACHES = {
-    "default": {
-        "BACKEND": "django.core.cache.backends.redis.RedisCache",
-        "LOCATION": REDIS_URL,
-        "OPTIONS": {"socket_timeout": 2, "socket_connect_timeout": 2},
-    }
-}
-
 # Files of messages: in the data folder, or, where a bucket is named, at S3 or what speaks as it.
 MEDIA_ROOT = DATA_DIR / "files"
 FILE_UPLOAD_PERMISSIONS = 0o600
 FILE_UPLOAD_DIRECTORY_PERMISSIONS = 0o700
-AWS_STORAGE_BUCKET_NAME = env.str("AWS_STORAGE_BUCKET_NAME", default="")
+AWS_STORAGE_BUCKET_NAME = env.text(
+    "AWS_STORAGE_BUCKET_NAME", form=r"[A-Za-z0-9._-]{3,255}", allowed="Give the name of a bucket."
+)
 _in_bucket = {
     "BACKEND": "storages.backends.s3.S3Storage",
     "OPTIONS": {
         "bucket_name": AWS_STORAGE_BUCKET_NAME,
-        "endpoint_url": env.str("AWS_S3_ENDPOINT_URL", default="") or None,
-        "region_name": env.str("AWS_S3_REGION_NAME", default="") or None,
+        # Without keys in the environment boto3 looks elsewhere for them: in the machine's role.
+        "access_key": env.secret("AWS_ACCESS_KEY_ID") or None,
+        "secret_key": env.secret("AWS_SECRET_ACCESS_KEY") or None,
+        "endpoint_url": env.address("AWS_S3_ENDPOINT_URL") or None,
+        "region_name": env.text(
+            "AWS_S3_REGION_NAME", form=r"[a-z0-9-]+", allowed="Give a region, as eu-central-1."
+        )
+        or None,
         "default_acl": None,  # as the bucket has it: private
         "file_overwrite": False,
     },
@@ -183,8 +188,8 @@ STORAGES = {
     "default": _in_bucket if AWS_STORAGE_BUCKET_NAME else _in_folder,
     "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
 }
-MAX_IMAGE_BYTES = env.int("MAX_IMAGE_BYTES", default=10 * 1024 * 1024)
-MAX_IMAGE_PIXELS = env.int("MAX_IMAGE_PIXELS", default=50_000_000)
+MAX_IMAGE_BYTES = env.integer("MAX_IMAGE_BYTES", 10 * 1024 * 1024, least=1)
+MAX_IMAGE_PIXELS = env.integer("MAX_IMAGE_PIXELS", 50_000_000, least=1)
 
 # -- accounts -----------------------------------------------------------------------------------
 AUTH_USER_MODEL = "accounts.User"
@@ -200,28 +205,34 @@ AUTH_PASSWORD_VALIDATORS = [
 ]
 LOGIN_REDIRECT_URL = "/admin/"
 # Whoever serves others says himself what strangers may; on one's own machine there are none.
-IS_OWN_MACHINE = EMBEDDED_DATABASE and environment.is_loopback(HOST)
-OPEN_REGISTRATION = env.bool("OPEN_REGISTRATION", default=IS_OWN_MACHINE)
-REGISTRATIONS_PER_HOUR = env.int("REGISTRATIONS_PER_HOUR", default=20)
-SECURITY_LOG_DAYS = env.int("SECURITY_LOG_DAYS", default=365)
-ANONYMOUS_ACCESS = env.bool("ANONYMOUS_ACCESS", default=False)
-JWT_ALGORITHM = env.str("JWT_ALGORITHM", default="HS256")
-if JWT_ALGORITHM not in {"HS256", "HS384", "HS512"}:
-    environment.refuse("JWT_ALGORITHM", f"is {JWT_ALGORITHM!r}", "Give HS256, HS384 or HS512.")
-JWT_ACCESS_TOKEN_EXPIRE_MINUTES = env.int("JWT_ACCESS_TOKEN_EXPIRE_MINUTES", default=60)
-JWT_REFRESH_TOKEN_EXPIRE_DAYS = env.int("JWT_REFRESH_TOKEN_EXPIRE_DAYS", default=30)
-API_TOKEN_ROTATION_GRACE_MINUTES = env.int("API_TOKEN_ROTATION_GRACE_MINUTES", default=60)
+IS_OWN_MACHINE = EMBEDDED_DATABASE and addresses.is_loopback(HOST)
+OPEN_REGISTRATION = env.switch("OPEN_REGISTRATION", IS_OWN_MACHINE)
+REGISTRATIONS_PER_HOUR = env.integer("REGISTRATIONS_PER_HOUR", 20)
+SECURITY_LOG_DAYS = env.integer("SECURITY_LOG_DAYS", 365, most=36_500)
+ANONYMOUS_ACCESS = env.switch("ANONYMOUS_ACCESS", False)
+JWT_ALGORITHM = env.choice("JWT_ALGORITHM", "HS256", ("HS256", "HS384", "HS512"))
+JWT_ACCESS_TOKEN_EXPIRE_MINUTES = env.duration(
+    "JWT_ACCESS_TOKEN_EXPIRE_MINUTES", 1440, "minutes", least=1, most=5_000_000
+)
+JWT_REFRESH_TOKEN_EXPIRE_DAYS = env.duration(
+    "JWT_REFRESH_TOKEN_EXPIRE_DAYS", 30, "days", least=0.01, most=36_500
+)
+API_TOKEN_ROTATION_GRACE_MINUTES = env.duration(
+    "API_TOKEN_ROTATION_GRACE_MINUTES", 60, "minutes", most=5_000_000
+)
 
 # -- the API ------------------------------------------------------------------------------------
-MAX_REQUEST_BYTES = env.int("MAX_REQUEST_BYTES", default=32 * 1024 * 1024)
-MAX_TEXT_CHARACTERS = env.int("MAX_TEXT_CHARACTERS", default=1_000_000)
+MAX_REQUEST_BYTES = env.integer("MAX_REQUEST_BYTES", 32 * 1024 * 1024, least=1024)
+MAX_TEXT_CHARACTERS = env.integer("MAX_TEXT_CHARACTERS", 1_000_000, least=1)
 # Of each account; an operator can give one its own. 0: no limit.
-REQUESTS_PER_MINUTE = env.int("REQUESTS_PER_MINUTE", default=0)
-TOKENS_PER_MINUTE = env.int("TOKENS_PER_MINUTE", default=0)
-PARALLEL_GENERATIONS = env.int("PARALLEL_GENERATIONS", default=0)
-IDEMPOTENCY_HOURS = env.int("IDEMPOTENCY_HOURS", default=24)
+REQUESTS_PER_MINUTE = env.integer("REQUESTS_PER_MINUTE", 0)
+TOKENS_PER_MINUTE = env.integer("TOKENS_PER_MINUTE", 0)
+PARALLEL_GENERATIONS = env.integer("PARALLEL_GENERATIONS", 0)
+IDEMPOTENCY_HOURS = env.duration("IDEMPOTENCY_HOURS", 24, "hours", least=0.01, most=100_000)
 REQUEST_OWNER = "accounts.authentication.owner_of"
 DATA_UPLOAD_MAX_MEMORY_SIZE = MAX_REQUEST_BYTES
+# Hosts, host:port and networks beside the public ones that addresses of users may lead to.
+EGRESS_ALLOWED_HOSTS = env.items("EGRESS_ALLOWED_HOSTS", [], addresses.place)
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": ["accounts.authentication.BearerAuthentication"],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
@@ -262,51 +273,77 @@ SPECTACULAR_SETTINGS = {
 }
 
 # -- models and their providers -----------------------------------------------------------------
-PROVIDER_BASE_URLS = environment.provider_addresses(os.environ)
-PROVIDER_API_KEYS = environment.provider_keys(os.environ, FURTHER_KEY_VARIABLES)
+PROVIDER_BASE_URLS = env.provider_addresses()
+PROVIDER_API_KEYS = env.provider_keys(FURTHER_KEY_VARIABLES)
 # Whom the operator's keys serve: nobody, whoever has a budget or a limit per minute, everybody.
-LEND_OPERATOR_KEYS = environment.choice(
+LEND_OPERATOR_KEYS = env.choice(
     "LEND_OPERATOR_KEYS",
-    env.str(
-        "LEND_OPERATOR_KEYS",
-        default="always" if IS_OWN_MACHINE else "limited",
-    ),
+    "always" if IS_OWN_MACHINE else "limited",
     ("never", "limited", "always"),
 )
-CATALOGUE_REMEMBERED_SECONDS = env.float("CATALOGUE_REMEMBERED_SECONDS", default=3.0)
-PROVIDER_CONNECT_TIMEOUT = env.float("PROVIDER_CONNECT_TIMEOUT", default=10.0)
-PROVIDER_READ_TIMEOUT = env.float("PROVIDER_READ_TIMEOUT", default=300.0)
-DEFAULT_MODEL = env.str("DEFAULT_MODEL", default="")
+CATALOGUE_REMEMBERED_SECONDS = env.duration("CATALOGUE_REMEMBERED_SECONDS", 3, "seconds", most=3600)
+PROVIDER_CONNECT_TIMEOUT = env.duration(
+    "PROVIDER_CONNECT_TIMEOUT", 10, "seconds", least=0.1, most=3600
+)
+PROVIDER_READ_TIMEOUT = env.duration("PROVIDER_READ_TIMEOUT", 300, "seconds", least=0.1, most=86400)
+_MODEL = {"form": r"\S{1,251}", "allowed": "Give a model's name, as openai/gpt-4.1-mini."}
+DEFAULT_MODEL = env.text("DEFAULT_MODEL", **_MODEL)
 # Sent for callers of /chat and /api/chat who name none; empty: the provider's own.
-DEFAULT_TEMPERATURE = environment.optional_number(
-    "DEFAULT_TEMPERATURE", env.str("DEFAULT_TEMPERATURE", default="0.7")
-)
-DEFAULT_MAX_TOKENS = environment.optional_integer(
-    "DEFAULT_MAX_TOKENS", env.str("DEFAULT_MAX_TOKENS", default="256")
-)
-LLM_MODEL = env.str("LLM_MODEL", default="")  # at LLM_SERVER_URL; empty: the first that it lists
-DEMO_TOKENS_PER_SECOND = env.float("DEMO_TOKENS_PER_SECOND", default=50.0)
+DEFAULT_TEMPERATURE = env.optional_number("DEFAULT_TEMPERATURE", 0.7, most=10)
+DEFAULT_MAX_TOKENS = env.optional_integer("DEFAULT_MAX_TOKENS", 256, least=1)
+LLM_MODEL = env.text("LLM_MODEL", **_MODEL)  # at LLM_SERVER_URL; empty: the first that it lists
+DEMO_TOKENS_PER_SECOND = env.number("DEMO_TOKENS_PER_SECOND", 50, most=1_000_000)
+OFFLINE_EMBEDDING_THREADS = env.integer("OFFLINE_EMBEDDING_THREADS", 2, least=1, most=256)
 
 # -- sessions of /api/chat ------------------------------------------------------------------------
-SESSION_TIMEOUT_HOURS = env.float("SESSION_TIMEOUT_HOURS", default=24.0)
-MAX_CONTEXT_MESSAGES = env.int("MAX_CONTEXT_MESSAGES", default=10)
+SESSION_TIMEOUT_HOURS = env.duration(
+    "SESSION_TIMEOUT_HOURS", 24, "hours", least=0.001, most=1_000_000
+)
+MAX_CONTEXT_MESSAGES = env.integer("MAX_CONTEXT_MESSAGES", 10, least=1)
 
 # -- conversations --------------------------------------------------------------------------------
 # Set by the operator, that limit is for all sessions; otherwise they tell as much as fits.
-CONTEXT_TURNS = env.int("MAX_CONTEXT_MESSAGES", default=0) or None
-AUTO_TITLE = env.bool("AUTO_TITLE", default=True)
+CONTEXT_TURNS = MAX_CONTEXT_MESSAGES if env.is_set("MAX_CONTEXT_MESSAGES") else None
+AUTO_TITLE = env.switch("AUTO_TITLE", True)
+
+# -- reading documents ----------------------------------------------------------------------------
+# What one document may take: the fields of `knowledge.readers.limits.Limits`.
+READER_LIMITS = {
+    "seconds": env.duration("READER_SECONDS", 60, "seconds", least=1, most=3600),
+    "memory_mb": env.integer("READER_MEMORY_MB", 512, least=64),
+    "document_mb": env.integer("READER_DOCUMENT_MB", 100, least=1),
+    "expanded_mb": env.integer("READER_EXPANDED_MB", 256, least=1),
+    "pages": env.integer("READER_PAGES", 5_000, least=1),
+    "cells": env.integer("READER_CELLS", 500_000, least=1),
+    "characters": env.integer("READER_CHARACTERS", 20_000_000, least=1),
+    "ocr": env.choice("OCR", "none", ("none", "tesseract")) == "tesseract",
+    "ocr_languages": env.text(
+        "OCR_LANGUAGES",
+        "kor+jpn+chi_sim+eng",
+        form=r"\w+(\+\w+)*",
+        allowed="Give tesseract's names of languages, as kor+eng.",
+    ),
+    "ocr_seconds": env.duration("OCR_SECONDS", 600, "seconds", least=1, most=86_400),
+}
 
 # -- money --------------------------------------------------------------------------------------
-UNKNOWN_PRICE_INPUT_RATE = environment.rate("UNKNOWN_PRICE_INPUT", os.environ, default="15")
-UNKNOWN_PRICE_OUTPUT_RATE = environment.rate("UNKNOWN_PRICE_OUTPUT", os.environ, default="75")
-UNKNOWN_OUTPUT_TOKENS = env.int("UNKNOWN_OUTPUT_TOKENS", default=8192)
-LEDGER_RETENTION_MONTHS = env.int("LEDGER_RETENTION_MONTHS", default=0)
+UNKNOWN_PRICE_INPUT_RATE = env.dollars("UNKNOWN_PRICE_INPUT", "15")
+UNKNOWN_PRICE_OUTPUT_RATE = env.dollars("UNKNOWN_PRICE_OUTPUT", "75")
+UNKNOWN_OUTPUT_TOKENS = env.integer("UNKNOWN_OUTPUT_TOKENS", 8192, least=1)
+LEDGER_RETENTION_MONTHS = env.integer("LEDGER_RETENTION_MONTHS", 0, most=10_000)
 
 # -- generations --------------------------------------------------------------------------------
-JOURNAL_FLUSH_SECONDS = env.float("JOURNAL_FLUSH_SECONDS", default=0.1)
-JOURNAL_RETENTION_HOURS = env.int("JOURNAL_RETENTION_HOURS", default=24)
-PROCESS_DEAD_AFTER_SECONDS = env.float("PROCESS_DEAD_AFTER_SECONDS", default=10.0)
-STREAM_KEEPALIVE_SECONDS = env.float("STREAM_KEEPALIVE_SECONDS", default=15.0)
+JOURNAL_FLUSH_SECONDS = env.duration("JOURNAL_FLUSH_SECONDS", 0.1, "seconds", least=0.001, most=60)
+JOURNAL_RETENTION_HOURS = env.duration(
+    "JOURNAL_RETENTION_HOURS", 24, "hours", least=0.01, most=100_000
+)
+PROCESS_DEAD_AFTER_SECONDS = env.duration(
+    "PROCESS_DEAD_AFTER_SECONDS", 10, "seconds", least=2, most=3600
+)
+SHUTDOWN_GRACE_SECONDS = env.duration("SHUTDOWN_GRACE_SECONDS", 10, "seconds", most=3600)
+STREAM_KEEPALIVE_SECONDS = env.duration(
+    "STREAM_KEEPALIVE_SECONDS", 15, "seconds", least=0.01, most=3600
+)
 
 # -- background work ----------------------------------------------------------------------------
 CELERY_BROKER_URL = REDIS_URL
@@ -341,8 +378,17 @@ CELERY_BEAT_SCHEDULE = {
     "trim-security-log": {"task": "accounts.tasks.trim_security_log", "schedule": 86400.0},
 }
 
+# -- metrics -------------------------------------------------------------------------------------
+METRICS_DIR = DATA_DIR / "metrics"
+METRICS_OPEN = env.switch("METRICS_OPEN", False)
+_metrics_token = env.secret("METRICS_TOKEN")
+METRICS_TOKEN = Secret(_metrics_token and signing_secret("METRICS_TOKEN", _metrics_token))
+
 # -- logs ---------------------------------------------------------------------------------------
-LOG_LEVEL = env.str("LOG_LEVEL", default="INFO").upper()
-LOG_FORMAT = env.str("LOG_FORMAT", default="console" if DEBUG or EMBEDDED_DATABASE else "json")
+LOG_LEVEL = env.choice("LOG_LEVEL", "INFO", ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"))
+REQUEST_LOG = env.number("REQUEST_LOG", 1, most=1)
+LOG_FORMAT = env.choice(
+    "LOG_FORMAT", "console" if DEBUG or EMBEDDED_DATABASE else "json", ("json", "console")
+)
 LOGGING_CONFIG = None
 logs.configure(LOG_LEVEL, LOG_FORMAT)

@@ -17,21 +17,17 @@ ROOT = Path(__file__).parent.parent
 
 
 class RiniServer:
-    """`uvicorn rini.asgi` on a free port. What it logs is in `log`."""
+    """`python -m rini.server` on a free port, as `make run` starts it. What it logs is in `log`."""
 
     def __init__(
-        self,
-        environment: dict[str, str],
-        port: int | None = None,
-        application: str = "rini.asgi:application",
+        self, environment: dict[str, str], port: int | None = None, module: str = "rini.server"
     ) -> None:
         self.port = port or free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self._log = tempfile.NamedTemporaryFile(prefix="rini-server-", suffix=".log")  # noqa: SIM115  # lives as long as the server
-        command = f"-m uvicorn {application} --port {self.port} --no-access-log"
         self.process = subprocess.Popen(
-            [sys.executable, *command.split(), "--timeout-graceful-shutdown", "2"],
-            env=environment,
+            [sys.executable, "-m", module, "--port", str(self.port)],
+            env={"SHUTDOWN_GRACE_SECONDS": "2", **environment},
             cwd=ROOT,
             stdout=self._log,
             stderr=self._log,

@@ -12,6 +12,7 @@ from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import EventName, SecurityEvent
+from rini.admin import ReadOnlyAdmin
 
 
 class EventFilter(admin.SimpleListFilter):
@@ -26,7 +27,7 @@ class EventFilter(admin.SimpleListFilter):
 
 
 @admin.register(SecurityEvent)
-class SecurityEventAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # not generic at run time
+class SecurityEventAdmin(ReadOnlyAdmin):
     """The security log, to read. Nobody edits it, and only time deletes from it."""
 
     list_display = ("at", "what", "count", "user_id", "actor_id", "token_id", "address", "details")
@@ -55,12 +56,3 @@ class SecurityEventAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # not gen
             identity = UUID(search_term)
             wanted |= Q(user_id=identity) | Q(actor_id=identity) | Q(token_id=identity)
         return queryset.filter(wanted), False
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False

@@ -12,12 +12,14 @@ from django.utils.translation import ngettext
 
 from accounts import security_log
 from accounts.models import ApiToken, EventName
+from rini.admin import ReadOnlyAdmin
 
 
 @admin.register(ApiToken)
-class ApiTokenAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # not generic at run time
+class ApiTokenAdmin(ReadOnlyAdmin):
     """Tokens are made by their users; an operator can look at them and revoke them."""
 
+    may = frozenset({"delete"})
     list_display = ("name", "prefix", "user", "created_at", "expires_at", "last_used_at")
     list_select_related = ("user",)
     search_fields = ("name", "prefix", "user__username", "user__id")
@@ -27,12 +29,6 @@ class ApiTokenAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # not generic 
         *("created_at", "expires_at", "last_used_at", "former_valid_until"),
     )
     actions = ("revoke",)
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
 
     def get_actions(self, request: HttpRequest) -> dict[str, Any]:
         actions = super().get_actions(request)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import structlog
 from django.conf import settings
 
-from conversations.answering.transcript import Turn
+from conversations.answering.turn import Turn
 from conversations.digests import summaries, titles
 from conversations.models import GenerationStatus, Role, Session
 from providers.models import WireKind
@@ -20,11 +20,14 @@ from rini.storage.database import in_database
 log = structlog.get_logger(__name__)
 
 
-async def follow_up(turn: Turn, status: GenerationStatus) -> None:
-    """Do, or queue, what is to be done after an answer."""
+async def follow_up(turn: Turn, status: GenerationStatus, unsummarised: int | None) -> None:
+    """Do, or queue, what is to be done after an answer.
+
+    `unsummarised` is the last of the messages that did not fit, if no summary tells of them yet.
+    """
     try:
-        if turn.unsummarised is not None:
-            await in_database(_summarise, turn, turn.unsummarised)
+        if unsummarised is not None:
+            await in_database(_summarise, turn, unsummarised)
         if settings.AUTO_TITLE and status == GenerationStatus.COMPLETED and _is_first(turn):
             await in_database(_name, turn)
     except Unavailable:
@@ -52,7 +55,7 @@ def _name(turn: Turn) -> None:
     )
     if not nameless.exists():
         return
-    if turn.target.wire == WireKind.DEMO:
+    if turn.route.target.wire == WireKind.DEMO:
         titles.store(session_id, titles.clean(turn.generation.user_message.content), replace=False)
     else:
         enqueue("conversations.tasks.title", str(session_id), _token_id(turn))

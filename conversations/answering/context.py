@@ -7,17 +7,19 @@ What does not fit is told by a summary, which is made in the background
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
+from django.conf import settings
+
 from conversations.answering import prompt
+from conversations.answering.choice import Choice
 from conversations.digests import summaries
-from conversations.models import Summary
+from conversations.models import Role, Summary
 from conversations.tree import PathTurn
 from providers import tokens
 from providers.catalogue import Route
 from providers.errors import ContextTooLong
-from providers.types import ChatMessage
 
 # Vendors' tokenizers differ from ours, and a prompt has more than its texts.
 _USABLE_TENTHS = 9
@@ -26,72 +28,99 @@ _SUMMARY_AT_MOST = 8  # and a summary an eighth
 
 
 @dataclass(frozen=True, slots=True)
-class Context:
-    """What a model is told. `unsummarised` is the last message that no summary tells of."""
+class History:
+    """What of a conversation is told: its last turns, the question at their end, and a summary of
+    those before them."""
 
-    messages: Sequence[ChatMessage]
+    system_prompt: str
+    turns: Sequence[prompt.Turn]
+    left_out: Sequence[int] = ()
+    """The ids of the messages before `turns`."""
+    summary: str = ""
     unsummarised: int | None = None
+    """The last message that was left out, if the summary does not reach so far."""
+
+
+def check(system_prompt: str, question: prompt.Turn, route: Route) -> None:
+    """Raise `ContextTooLong` for a question that no cutting makes fit, before a vendor is asked."""
+    window, model = route.context_window, route.target.model
+    if window is None:
+        return
+    least = tokens.count(system_prompt, model) + prompt.size_of(_counted([question], model)[0])
+    if least > window:
+        raise ContextTooLong(
+            f"The message and the system prompt have about {least} tokens; {route.target.provider}/"
+            f"{model} takes {window}. Shorten them, or choose a model that takes more."
+        )
 
 
 def of(
     system_prompt: str,
-    path: Sequence[PathTurn],
+    path: Sequence[prompt.Turn],
     question: prompt.Turn,
     route: Route,
-    *,
-    llm_params: Mapping[str, Any],
-    most_turns: int | None,
-) -> Context:
-    """The context for a question below a path. Raises `ContextTooLong` for one that cannot fit."""
-    history: list[prompt.Turn] = [*path, question]
-    counted = _counted(history, route.target.model)
-    limit = None
+    choice: Choice,
+) -> History:
+    """What is told for a question below a path. Needs the database, for a summary."""
+    if choice.context_messages is not None:
+        path = prompt.recent(path, choice.context_messages - 1)
+    whole = History(system_prompt, [*path, question])
+    limit, model = None, route.target.model
     if route.context_window is not None:
-        system_tokens = tokens.count(system_prompt, route.target.model)
-        _check(route, system_tokens + prompt.size_of(counted[-1]))
-        limit = max(0, room(route, llm_params) - system_tokens)
-    start = prompt.first_kept(counted, tokens=limit, turns=most_turns)
-    if not start:
-        return Context(prompt.assemble(system_prompt, history, vision=route.vision))
-    dropped = [turn.id for turn in path[:start]]
-    summary = summaries.latest(dropped)
-    text = _shortened(summary, route) if summary else ""
-    covered = summary is not None and summary.message_id == dropped[-1]
-    return Context(
-        prompt.assemble(system_prompt, history[start:], text, vision=route.vision),
-        unsummarised=None if covered else dropped[-1],
-    )
+        limit = max(0, room(route, choice.params) - tokens.count(system_prompt, model))
+    counted = _counted(whole.turns, model)
+    start = prompt.first_kept(counted, tokens=limit, turns=settings.CONTEXT_TURNS)
+    return _cut(whole, start, route)
 
 
-def _counted(history: Sequence[prompt.Turn], model: str) -> Sequence[prompt.Turn]:
-    """The turns with the counts of the model's own vocabulary, but for those with files."""
-    if tokens.vocabulary_of(model) == tokens.USUAL:
-        return history  # they are stored so
-    return [
-        turn
-        if turn.file_reference
-        else PathTurn(0, turn.role, turn.content, tokens.count(turn.content, model))
-        for turn in history
-    ]
+def halved(history: History, route: Route) -> History | None:
+    """`history` without the older half of the turns before its question; None if it has none.
+
+    For a vendor who counts otherwise than Rini. Needs the database, for a summary.
+    """
+    before = len(history.turns) - 1
+    start = (before + 1) // 2
+    while start < before and history.turns[start].role != Role.USER:
+        start += 1
+    return _cut(history, start, route) if start else None
 
 
-def room(route: Route, llm_params: Mapping[str, Any]) -> int:
+def room(route: Route, params: Mapping[str, Any]) -> int:
     """The tokens that system prompt and turns may have, beside a summary and the answer."""
     window = route.context_window or 0
-    asked = llm_params.get("max_completion_tokens") or llm_params.get("max_tokens")
+    asked = params.get("max_completion_tokens") or params.get("max_tokens")
     answer = asked if isinstance(asked, int) else route.max_output_tokens or 0
     usable = window * _USABLE_TENTHS // 10 - min(answer, window // _ANSWER_AT_MOST)
     return usable - window // _SUMMARY_AT_MOST
 
 
-def _check(route: Route, least: int) -> None:
-    """Refuse what no cutting makes fit, before a vendor is asked."""
-    if route.context_window is not None and least > route.context_window:
-        raise ContextTooLong(
-            f"The message and the system prompt have about {least} tokens; {route.target.provider}/"
-            f"{route.target.model} takes {route.context_window}. Shorten them, or choose a model "
-            "that takes more."
-        )
+def _cut(history: History, start: int, route: Route) -> History:
+    """`history` from its turn `start` on, with the summary that tells the most of those before."""
+    if not start:
+        return history
+    stored = [turn.id for turn in history.turns[:start] if turn.id]
+    left_out = [*history.left_out, *stored]
+    summary = summaries.latest(left_out)
+    covered = not left_out or (summary is not None and summary.message_id == left_out[-1])
+    return replace(
+        history,
+        turns=history.turns[start:],
+        left_out=left_out,
+        summary=_shortened(summary, route) if summary else "",
+        unsummarised=None if covered else left_out[-1],
+    )
+
+
+def _counted(turns: Sequence[prompt.Turn], model: str) -> Sequence[prompt.Turn]:
+    """The turns with the counts of the model's own vocabulary, but for those with files."""
+    if tokens.vocabulary_of(model) == tokens.USUAL:
+        return turns  # they are stored so
+    return [
+        turn
+        if turn.file_reference
+        else PathTurn(0, turn.role, turn.content, tokens.count(turn.content, model))
+        for turn in turns
+    ]
 
 
 def _shortened(summary: Summary, route: Route) -> str:

@@ -13,10 +13,12 @@ from django.utils import timezone
 
 from billing.models import UsageRecord
 from conversations import search, tree
-from conversations.answering import journal
-from conversations.answering.events import TERMINAL, JournalEvent, text_of
-from conversations.api.serializers import terminal_data
+from conversations.answering import journal, totals
+from conversations.answering.events import TERMINAL, EventType, JournalEvent, text_of
+from conversations.answering.totals import total
+from conversations.message_json import terminal_data
 from conversations.models import (
+    FinishReason,
     Generation,
     GenerationStatus,
     JournalSegment,
@@ -35,6 +37,7 @@ _STORE = """
     WITH written AS (
         UPDATE conversations_message AS message
         SET content = new.content, reasoning = new.reasoning, status = new.status,
+            finish_reason = new.finish_reason,
             prompt_tokens = new.prompt_tokens, completion_tokens = new.completion_tokens,
             token_count = new.token_count, cost_nano = new.cost_nano,
             time_to_first_token_ms = new.time_to_first_token_ms,
@@ -56,11 +59,14 @@ _STORE = """
 
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """Why a generation ended, and what its call came to."""
+    """Why a generation ended, and the ledger rows of its calls, the first one first."""
 
     status: GenerationStatus
-    record: UsageRecord | None
+    records: Sequence[UsageRecord]
+    finish_reason: FinishReason | None = None
     problem: Mapping[str, Any] | None = None
+    refused_images: Sequence[int] = ()
+    """Messages whose images its provider has refused."""
 
 
 def end(generation_id: UUID, unstored: Sequence[JournalEvent], ending: Ending) -> JournalEvent:
@@ -98,10 +104,11 @@ def _end(generation: Generation, unstored: Sequence[JournalEvent], ending: Endin
     generation.problem = dict(ending.problem) if ending.problem else None
     generation.last_seq = last + gap
     generation.finished_at = timezone.now()
-    terminal = JournalEvent(
-        generation.last_seq, TERMINAL[generation.status], terminal_data(generation)
-    )
+    type_, data = TERMINAL[ending.status], terminal_data(generation)
+    terminal = JournalEvent(generation.last_seq, type_, data, generation.id)
     _store(generation, terminal)
+    if ending.refused_images:
+        _remember_refused(ending.refused_images, generation.provider)
     search.index_messages([generation.user_message, message])
     notify([f"journal:{generation.id}"])
     return terminal
@@ -120,23 +127,24 @@ def _store(generation: Generation, terminal: JournalEvent) -> None:
 
 def _complete(message: Message, events: Sequence[JournalEvent], ending: Ending) -> None:
     message.content = text_of(events)
-    message.reasoning = text_of(events, "reasoning.delta")
+    message.reasoning = text_of(events, EventType.REASONING)
     message.status = _MESSAGE_STATUS[ending.status]
-    if record := ending.record:
-        message.prompt_tokens = record.input_tokens
-        message.completion_tokens = record.output_tokens
-        message.token_count = _written(record)
-        message.cost_nano = record.cost_nano
-        message.time_to_first_token_ms = record.time_to_first_token_ms
-        message.response_time_ms = record.duration_ms
-        message.model_used = record.model_answered or message.model_used
+    message.finish_reason = ending.finish_reason
+    if records := ending.records:
+        message.prompt_tokens = total(record.input_tokens for record in records)
+        message.completion_tokens = total(record.output_tokens for record in records)
+        message.token_count = totals.written(records)
+        message.cost_nano = total(record.cost_nano for record in records)
+        message.time_to_first_token_ms = totals.time_to_first_token(records)
+        message.response_time_ms = total(record.duration_ms for record in records)
+        message.model_used = records[-1].model_answered or message.model_used
 
 
-def _written(record: UsageRecord) -> int | None:
-    """The tokens of the answer's text: the output without what was only thought."""
-    if record.output_tokens is None:
-        return None
-    return max(0, record.output_tokens - (record.reasoning_tokens or 0))
+def _remember_refused(message_ids: Sequence[int], provider: str) -> None:
+    """Have later turns go to this provider without the images of these messages."""
+    for message in Message.objects.select_for_update().filter(id__in=message_ids).order_by("id"):
+        message.refused_by = sorted({*(message.refused_by or ()), provider})
+        message.save(update_fields=["refused_by"])
 
 
 _MESSAGE_STATUS = {

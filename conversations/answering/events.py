@@ -1,36 +1,57 @@
 """The events of a generation, as every reader gets them: pure values and their JSON.
 
-An event is ``{"seq": n, "type": "text.delta", …}``; over SSE the number is the frame's id and the
-type its name. Numbers begin with 1 and rise; after an interruption they may jump.
+An event is ``{"seq": n, "type": "text.delta", "generation_id": …, …}``; over SSE the number is the
+frame's id and the type its name. Numbers begin with 1 and rise; after an interruption they may
+jump.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import Any
+from uuid import UUID
 
 import orjson
 
 from rini.web import sse
 
+
+class EventType(StrEnum):
+    STARTED = "generation.started"
+    TEXT = "text.delta"
+    REASONING = "reasoning.delta"
+    TOOL = "tool.delta"
+    COMPLETED = "generation.completed"
+    STOPPED = "generation.stopped"
+    INCOMPLETE = "generation.incomplete"
+    INTERRUPTED = "generation.interrupted"
+    FAILED = "generation.failed"
+
+
 TERMINAL = {
-    "completed": "generation.completed",
-    "stopped": "generation.stopped",
-    "incomplete": "generation.incomplete",
-    "interrupted": "generation.interrupted",
-    "failed": "generation.failed",
+    "completed": EventType.COMPLETED,
+    "stopped": EventType.STOPPED,
+    "incomplete": EventType.INCOMPLETE,
+    "interrupted": EventType.INTERRUPTED,
+    "failed": EventType.FAILED,
 }
+"""The event that ends a generation, by the status that it ends with."""
 _TERMINAL_TYPES = frozenset(TERMINAL.values())
 
 
 @dataclass(slots=True)
 class JournalEvent:
-    """One event; `data` is what stands beside its number and type."""
+    """One event; `data` is what stands beside its number, its type and its generation.
+
+    The generation is None for an answer of which nothing is stored.
+    """
 
     seq: int
-    type: str
+    type: EventType
     data: Mapping[str, Any]
+    generation_id: UUID | None = None
     _json: bytes = field(default=b"", repr=False, compare=False)
 
     @property
@@ -40,22 +61,25 @@ class JournalEvent:
     def json(self) -> bytes:
         """The event's JSON, made once for all readers."""
         if not self._json:
-            self._json = orjson.dumps({"seq": self.seq, "type": self.type, **self.data})
+            whose = {"generation_id": self.generation_id} if self.generation_id else {}
+            self._json = orjson.dumps({"seq": self.seq, "type": self.type, **whose, **self.data})
         return self._json
 
     def stored(self) -> dict[str, Any]:
-        """As it stands in the journal, where its place is its number."""
+        """As it stands in the journal of its generation, where its place is its number."""
         return {"type": self.type, **self.data}
 
     @classmethod
-    def from_stored(cls, seq: int, stored: Mapping[str, Any]) -> JournalEvent:
+    def from_stored(
+        cls, seq: int, stored: Mapping[str, Any], generation_id: UUID | None
+    ) -> JournalEvent:
         data = dict(stored)
-        return cls(seq, data.pop("type"), data)
+        return cls(seq, EventType(data.pop("type")), data, generation_id)
 
 
 _BROKEN_OFF = {
-    "generation.incomplete": "The provider broke the answer off.",
-    "generation.interrupted": "The server that wrote this answer has ended. Ask again.",
+    EventType.INCOMPLETE: "The provider broke the answer off.",
+    EventType.INTERRUPTED: "The server that wrote this answer has ended. Ask again.",
 }
 
 
@@ -70,6 +94,6 @@ def sse_frames(events: Iterable[JournalEvent]) -> bytes:
     return b"".join(sse.encode(event.json(), event=event.type, id=event.seq) for event in events)
 
 
-def text_of(events: Iterable[JournalEvent], type_: str = "text.delta") -> str:
+def text_of(events: Iterable[JournalEvent], type_: EventType = EventType.TEXT) -> str:
     """What the deltas of one type add up to."""
     return "".join(event.data["text"] for event in events if event.type == type_)

@@ -1,7 +1,7 @@
 """Answers being written. A generation runs as a task of this process, whoever listens.
 
-    start ─► gateway.Call.events ─► LiveJournal ─► readers
-                                        └─► endings.end (message, journal, state: one transaction)
+    start ─► Rounds.events ─► LiveJournal ─► readers
+                                  └─► endings.end (message, journal, state: one transaction)
 
 A reader that goes away stops nothing. `stopping` does, from any process: it cancels the task,
 which closes the connection to the vendor.
@@ -10,8 +10,9 @@ which closes the connection to the vendor.
 from __future__ import annotations
 
 import asyncio
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from functools import partial
+from typing import assert_never
 from uuid import UUID
 
 import structlog
@@ -19,17 +20,17 @@ import structlog
 from accounts.revocation import Right, watch
 from conversations.answering import aftermath, endings
 from conversations.answering.endings import Ending
+from conversations.answering.events import EventType
 from conversations.answering.journal import LiveJournal
+from conversations.answering.rounds import Rounds
 from conversations.answering.stopper import Stopper
-from conversations.answering.transcript import Turn
-from conversations.files import attachments
-from conversations.models import Generation, GenerationStatus
-from providers import gateway
+from conversations.answering.turn import Turn
+from conversations.models import FinishReason, Generation, GenerationStatus
 from providers.types import Event, Finished, ReasoningDelta, TextDelta, ToolCallDelta
 from rini.errors import RiniError, problem
 from rini.storage.loops import PerLoop
 from rini.text import storable
-from rini.web.api import as_rini_error
+from rini.web.api import known_error
 from rini.web.request_id import request_id
 
 log = structlog.get_logger(__name__)
@@ -47,8 +48,8 @@ class Running:
         )
         self.error: RiniError | None = None
         self._cancelled_as: GenerationStatus | None = None
-        self._writing: asyncio.Task[GenerationStatus] | None = None
-        self._call = gateway.Call(turn.target, turn.request, turn.payer)
+        self._writing: asyncio.Task[Finished] | None = None
+        self._rounds = Rounds(turn)
         self.task = asyncio.create_task(self._run(), name=f"generation {self.id}")
         self.task.add_done_callback(self._done)
         # Whoever may not spend any more does not go on spending; who only logged out does.
@@ -69,22 +70,22 @@ class Running:
     async def asked(self) -> None:
         """Return when the model has been asked, or will not be: until then a reader who is told
         that the answer has begun would only delay it."""
-        await self._call.is_placed.wait()
+        await self._rounds.asked.wait()
 
     async def _run(self) -> None:
-        self.journal.append("generation.started", self._started())
+        self.journal.append(EventType.STARTED, self._started())
         self._writing = asyncio.create_task(self._write())
         if self._cancelled_as:
             self._writing.cancel()
         await asyncio.wait({self._writing})
-        self._call.is_placed.set()
+        self._rounds.asked.set()
         ending = self._ending(self._writing)
         try:
             await self.journal.close(partial(endings.end, self.id, ending=ending))
         except Generation.DoesNotExist:
             self.journal.abandon()  # deleted with its session while it was written
         else:
-            await aftermath.follow_up(self.turn, ending.status)
+            await aftermath.follow_up(self.turn, ending.status, self._rounds.unsummarised)
 
     def _done(self, task: asyncio.Task[None]) -> None:
         self._release()
@@ -105,38 +106,41 @@ class Running:
             "model": generation.model,
         }
 
-    async def _write(self) -> GenerationStatus:
-        status = GenerationStatus.INCOMPLETE
-        self._call.request = await attachments.with_images(self._call.request)
-        async with aclosing(self._call.events()) as events:
+    async def _write(self) -> Finished:
+        async with aclosing(self._rounds.events()) as events:
             async for event in events:
                 if isinstance(event, Finished):
-                    if event.reason != "incomplete":
-                        status = GenerationStatus.COMPLETED
+                    finished = event
                 else:
                     self.journal.append(*as_journaled(event))
-        return status
+        return finished
 
-    def _ending(self, writing: asyncio.Task[GenerationStatus]) -> Ending:
+    def _ending(self, writing: asyncio.Task[Finished]) -> Ending:
+        records = self._rounds.records
         if writing.cancelled():
-            status = self._cancelled_as or GenerationStatus.INTERRUPTED
-            return Ending(status, self._call.record)
+            return Ending(self._cancelled_as or GenerationStatus.INTERRUPTED, records)
         if error := writing.exception():
             self.error = known_error(error)
             described = problem(self.error, request_id())
-            return Ending(GenerationStatus.FAILED, self._call.record, described)
-        return Ending(writing.result(), self._call.record)
+            return Ending(GenerationStatus.FAILED, records, problem=described)
+        refused = self._rounds.refused_images
+        match writing.result().reason:
+            case "incomplete":
+                return Ending(GenerationStatus.INCOMPLETE, records, refused_images=refused)
+            case reason:
+                status = GenerationStatus.COMPLETED
+                return Ending(status, records, FinishReason(reason), refused_images=refused)
 
 
-def as_journaled(event: Event) -> tuple[str, dict[str, object]]:
+def as_journaled(event: Event) -> tuple[EventType, dict[str, object]]:
     """A model's event as type and data of the journal's."""
     match event:
         case TextDelta(text):
-            return "text.delta", {"text": storable(text)}
+            return EventType.TEXT, {"text": storable(text)}
         case ReasoningDelta(text):
-            return "reasoning.delta", {"text": storable(text)}
+            return EventType.REASONING, {"text": storable(text)}
         case ToolCallDelta(index, id_, name, arguments):
-            return "tool.delta", {
+            return EventType.TOOL, {
                 "index": index,
                 "id": storable(id_ or "") or None,
                 "name": storable(name or "") or None,
@@ -144,14 +148,8 @@ def as_journaled(event: Event) -> tuple[str, dict[str, object]]:
             }
         case Finished():
             raise ValueError("the end of an answer is not a journaled event")
-
-
-def known_error(error: BaseException) -> RiniError:
-    """What a failed answer says of its failure: a bug shows its request's id and no more."""
-    known = as_rini_error(error) if isinstance(error, Exception) else None
-    if known is None:
-        log.error("unexpected error while answering", exc_info=error)
-    return known or RiniError()
+        case never:
+            assert_never(never)
 
 
 def start(turn: Turn) -> Running:
@@ -166,6 +164,14 @@ def cancel(generation_id: UUID, status: GenerationStatus) -> None:
     """End an answer if this process writes it; see `stopping` for the others."""
     if running := _running.get(generation_id):
         running.cancel(status)
+
+
+async def all_ended(within: float) -> None:
+    """Wait until no answer of this process is being written, but at most so many seconds."""
+    with suppress(TimeoutError):
+        async with asyncio.timeout(within):
+            while _running:
+                await asyncio.wait({running.task for running in _running.values()})
 
 
 async def interrupt_all() -> None:

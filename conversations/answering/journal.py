@@ -20,8 +20,8 @@ import orjson
 from django.conf import settings
 from django.db import transaction
 
-from conversations.answering.events import TERMINAL, JournalEvent
-from conversations.api.serializers import terminal_data
+from conversations.answering.events import TERMINAL, EventType, JournalEvent
+from conversations.message_json import terminal_data
 from conversations.models import Generation, GenerationStatus, JournalSegment
 from rini.storage.database import in_database_patiently
 from rini.storage.loops import PerLoop
@@ -46,9 +46,9 @@ class LiveJournal:
         self._readers: set[asyncio.Event] = set()
         _live[generation_id] = self
 
-    def append(self, type_: str, data: Mapping[str, Any]) -> None:
+    def append(self, type_: EventType, data: Mapping[str, Any]) -> None:
         """Add an event: readers have it at once, PostgreSQL with the next flush."""
-        self._add(JournalEvent(len(self.events) + 1, type_, data))
+        self._add(JournalEvent(len(self.events) + 1, type_, data, self.generation_id))
         _writer().soon(self)
 
     async def close(self, store: Callable[[list[JournalEvent]], JournalEvent]) -> None:
@@ -230,7 +230,7 @@ def stored_events(generation_id: UUID, after: int = 0) -> list[JournalEvent]:
     """The stored events after number `after`, in their order."""
     segments = selected(JournalSegment, _SEGMENTS, [generation_id, after])
     return [
-        JournalEvent.from_stored(segment.first_seq + index, stored)
+        JournalEvent.from_stored(segment.first_seq + index, stored, generation_id)
         for segment in segments
         for index, stored in enumerate(segment.events)
         if segment.first_seq + index > after
@@ -239,9 +239,8 @@ def stored_events(generation_id: UUID, after: int = 0) -> list[JournalEvent]:
 
 def _remembered_end(generation: Generation) -> JournalEvent:
     """The terminal event of a generation whose journal has been trimmed; it has the whole text."""
-    return JournalEvent(
-        generation.last_seq or 0, TERMINAL[generation.status], terminal_data(generation)
-    )
+    type_, data = TERMINAL[generation.status], terminal_data(generation)
+    return JournalEvent(generation.last_seq or 0, type_, data, generation.id)
 
 
 _writer = PerLoop(Writer)

@@ -7,12 +7,11 @@ from django.conf import settings
 from accounts.models import User
 from conversations.models import Generation, GenerationStatus
 from rini.errors import RateLimited
-from rini.storage import heartbeat
+from rini.storage import heartbeat, locks
+from rini.storage.locks import Lock
 from rini.storage.statements import execute
 
 RETRY_AFTER_SECONDS = 5
-_LOCK = 7_246_032
-"""With a hash of the user's id: two answers of a user are not let in at the same moment."""
 
 _UNENDED = """
     SELECT count(*) FROM conversations_generation WHERE user_id = %s AND status = 'running'
@@ -28,7 +27,7 @@ def admit(user: User) -> None:
     most = settings.PARALLEL_GENERATIONS if own is None else own
     if not most:
         return
-    execute("SELECT pg_advisory_xact_lock(%s, hashtext(%s))", [_LOCK, str(user.pk)])
+    locks.hold(Lock.ANSWERS_OF_USER, user.pk)
     [(unended,)] = execute(_UNENDED, [user.pk])
     if unended < most:
         return  # however many of them are of dead processes

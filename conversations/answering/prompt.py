@@ -8,8 +8,9 @@ again.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import dropwhile
+from types import MappingProxyType
 from typing import Any, Protocol, TypeVar
 
 from providers.types import ChatMessage
@@ -21,7 +22,12 @@ _PER_TURN = 4  # tokens that the chat format adds to each message
 
 
 class Turn(Protocol):
-    """What the assembly reads of a stored message."""
+    """What the assembly reads of a message."""
+
+    @property
+    def id(self) -> int:
+        """0 for one that is not stored."""
+        ...
 
     @property
     def role(self) -> str: ...
@@ -31,17 +37,10 @@ class Turn(Protocol):
     def token_count(self) -> int | None: ...
     @property
     def file_reference(self) -> str | None: ...
-
-
-class StoredImage(dict[str, Any]):
-    """A part of a message that stands for an image until its bytes are put in its place.
-
-    A type of its own, so that no caller's message can be taken for it.
-    """
-
-    def __init__(self, reference: str) -> None:
-        super().__init__(type="image_url", image_url={"url": f"rini-file:{reference}"})
-        self.reference = reference
+    @property
+    def refused_by(self) -> Sequence[str] | None:
+        """The providers that have refused the file."""
+        ...
 
 
 T = TypeVar("T", bound=Turn)
@@ -82,31 +81,35 @@ def size_of(turn: Turn) -> int:
 
 
 def assemble(
-    system_prompt: str, history: Iterable[Turn], summary: str = "", *, vision: bool = True
+    system_prompt: str,
+    history: Iterable[Turn],
+    summary: str = "",
+    images: Mapping[str, Mapping[str, Any]] = MappingProxyType({}),
 ) -> list[ChatMessage]:
     """The messages for the vendor; turns without any content (failed answers) are left out.
 
-    A model without `vision` is told where there were images. What was cut off the history may be
-    told by its `summary`, below the system prompt.
+    `images` are the parts that stand for files, by their references; where one is missing the model
+    is told that there was an image. What was cut off the history may be told by its `summary`,
+    below the system prompt.
     """
     told = f"{SUMMARY_HEADING}\n{summary}" if summary else ""
     above = "\n\n".join(part for part in (system_prompt, told) if part)
     system = [{"role": "system", "content": above}] if above else []
     turns = [
-        {"role": turn.role, "content": _content(turn, vision=vision)}
+        {"role": turn.role, "content": _content(turn, images)}
         for turn in history
         if (turn.content or turn.file_reference) and turn.role in _TOLD
     ]
     return [*system, *turns]
 
 
-def _content(turn: Turn, *, vision: bool) -> str | list[dict[str, Any]]:
+def _content(turn: Turn, images: Mapping[str, Mapping[str, Any]]) -> str | list[Mapping[str, Any]]:
     if not turn.file_reference:
         return turn.content
-    if not vision:
+    image = images.get(turn.file_reference)
+    if image is None:
         return f"{turn.content}\n{UNSEEN_IMAGE}".lstrip()
-    text = [{"type": "text", "text": turn.content}] if turn.content else []
-    return [*text, StoredImage(turn.file_reference)]
+    return [*([{"type": "text", "text": turn.content}] if turn.content else []), image]
 
 
 def _exceeds(amount: int, limit: int | None) -> bool:

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
 from uuid import UUID
 
 from django.db import transaction
 
 from accounts.authentication import Caller
 from accounts.models import User
-from conversations import search, tree
-from conversations.answering import transcript
-from conversations.answering.transcript import Turn
+from conversations import search
+from conversations.answering import opening, transcript
+from conversations.answering.choice import Choice
+from conversations.answering.turn import Turn
 from conversations.files import attachments
 from conversations.models import Generation, Message, Role, Session
 from providers import tokens
@@ -36,14 +35,10 @@ def append(
     It follows `parent_message_id`, else the active message. Raises `NotFound`.
     """
     session = transcript.locked_session(user, session_id)
-    if parent_message_id is None:
-        parent_message_id = session.active_message_id
-    elif not session.messages.filter(id=parent_message_id).exists():
-        raise NotFound(f"Message {parent_message_id} not found in session {session_id}.")
     message = Message.objects.create(
         session=session,
         user=user,
-        parent_message_id=parent_message_id,
+        parent_message_id=transcript.parent_in(session, parent_message_id),
         role=role,
         content=content,
         token_count=tokens.count(content),
@@ -53,49 +48,47 @@ def append(
     return message
 
 
-@transaction.atomic
-def edit(caller: Caller, message_id: int, text: str, body: Mapping[str, Any]) -> Turn:
+def edit(caller: Caller, message_id: int, text: str, choice: Choice) -> Turn:
     """Open a turn with another version of a question: a sibling of it, and its answer below.
 
     Raises `NotFound`, `InvalidInput` for what is no question, and what `open_turn` does.
     """
-    former, session = _locked(caller.user, message_id)
-    if former.role != Role.USER:
-        raise InvalidInput(
-            f"Message {message_id} is the {former.role}'s: only a user's can be edited. "
-            "POST /messages/{id}/regenerate makes another answer."
+    with transaction.atomic():
+        former, session = _locked(caller.user, message_id)
+        if former.role != Role.USER:
+            raise InvalidInput(
+                f"Message {message_id} is the {former.role}'s: only a user's can be edited. "
+                "POST /messages/{id}/regenerate makes another answer."
+            )
+        question = transcript.new_question(
+            session, former.parent_message_id, text, attachments.of(former)
         )
-    chosen = transcript.route(
-        caller, body.get("provider"), body.get("model"), session, _usual_model(former)
-    )
-    path = tree.path_turns(session.id, former.parent_message_id)
-    question = transcript.new_question(
-        session, former.parent_message_id, text, attachments.of(former)
-    )
-    return transcript.open_answer(
-        caller, session, path, question, chosen=chosen, llm_params=body["llm_params"]
-    )
+        turn = _opened(caller, session, question, choice, former)
+    return opening.with_history(turn)
 
 
-@transaction.atomic
-def regenerate(caller: Caller, message_id: int, body: Mapping[str, Any]) -> Turn:
+def regenerate(caller: Caller, message_id: int, choice: Choice) -> Turn:
     """Open a turn for another answer to the same question: a sibling of the former one.
 
     For a question `message_id`, an answer below it. Without a named model the session's answers,
     else the former answer's. Raises `NotFound`, `InvalidInput` for what answers no question, and
     what `open_turn` does.
     """
-    former, session = _locked(caller.user, message_id)
-    question = former if former.role == Role.USER else former.parent_message
-    if question is None or question.role != Role.USER:
-        raise InvalidInput(f"Message {message_id} is no answer to a user's message.")
-    chosen = transcript.route(
-        caller, body.get("provider"), body.get("model"), session, _usual_model(former)
-    )
-    path = tree.path_turns(session.id, question.parent_message_id)
-    return transcript.open_answer(
-        caller, session, path, question, chosen=chosen, llm_params=body["llm_params"]
-    )
+    with transaction.atomic():
+        former, session = _locked(caller.user, message_id)
+        question = former if former.role == Role.USER else former.parent_message
+        if question is None or question.role != Role.USER:
+            raise InvalidInput(f"Message {message_id} is no answer to a user's message.")
+        turn = _opened(caller, session, question, choice, former)
+    return opening.with_history(turn)
+
+
+def _opened(
+    caller: Caller, session: Session, question: Message, choice: Choice, former: Message
+) -> Turn:
+    usual = _usual_model(former)
+    route = transcript.route(caller, choice.provider, choice.model, session, usual)
+    return opening.open_answer(caller, session, question, route, choice)
 
 
 def _locked(user: User, message_id: int) -> tuple[Message, Session]:

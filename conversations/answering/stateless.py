@@ -10,48 +10,49 @@ from contextlib import aclosing
 from typing import Any
 
 from accounts.authentication import Caller
-from billing.holds import Payer
-from conversations.answering import transcript
-from conversations.answering.events import TERMINAL, JournalEvent, sse_frames
-from conversations.answering.generation import as_journaled, known_error
+from conversations.answering.choice import Choice
+from conversations.answering.events import EventType, JournalEvent, sse_frames
+from conversations.answering.generation import as_journaled
+from providers import gateway
 from providers.events import events_of
 from providers.gateway import Call
-from providers.types import ChatMessage, ChatRequest, Finished, TextDelta
+from providers.types import ChatMessage, ChatRequest, Finished, FinishReason, TextDelta
 from rini.errors import RiniError, problem
 from rini.money import dollars
 from rini.text import storable
+from rini.web.api import known_error
 from rini.web.request_id import request_id
 
 
-def prepare(caller: Caller, messages: Sequence[ChatMessage], body: Mapping[str, Any]) -> Call:
-    """The call that a validated request for a completion asks for. Needs the database."""
-    chosen = transcript.route(caller, body.get("provider"), body.get("model"))
-    payer = Payer(
-        user_id=caller.user.id,
-        token_id=caller.token.id if caller.token else None,
-        purpose="chat",
-    )
-    return Call(chosen.target, ChatRequest(messages, body["llm_params"]), payer)
+def prepare(caller: Caller, messages: Sequence[ChatMessage], choice: Choice) -> Call:
+    """The call for a conversation. Needs the database; raises as `catalogue.resolve`."""
+    request = ChatRequest(messages, choice.params)
+    return gateway.prepare(caller, choice.provider, choice.model, request)
 
 
 async def answer(call: Call) -> dict[str, Any]:
-    """The whole answer: ``{response_text, prompt_tokens, completion_tokens, cost}``."""
-    completion = await call.completion()
-    text = "".join(event.text for event in events_of(completion) if isinstance(event, TextDelta))
-    return {"response_text": storable(text), **_usage(call)}
+    """The whole answer: ``{response_text, finish_reason, prompt_tokens, completion_tokens, cost}``.
+
+    Its finish reason is null where the vendor has told none that is known.
+    """
+    events = events_of(await call.completion())
+    text = "".join(event.text for event in events if isinstance(event, TextDelta))
+    [reason] = [event.reason for event in events if isinstance(event, Finished)]
+    return {"response_text": storable(text), "finish_reason": _told(reason), **_usage(call)}
 
 
 async def frames(call: Call) -> AsyncGenerator[bytes, None]:
     """The answer as SSE frames, from ``generation.started`` to a terminal event."""
     target = call.target
-    yield _frame(1, "generation.started", {"provider": target.provider, "model": target.model})
-    seq, text, status = 1, "", "incomplete"
+    yield _frame(1, EventType.STARTED, {"provider": target.provider, "model": target.model})
+    seq, text = 1, ""
+    reason: FinishReason = "incomplete"
     error: RiniError | None = None
     try:
         async with aclosing(call.events()) as events:
             async for event in events:
                 if isinstance(event, Finished):
-                    status = "incomplete" if event.reason == "incomplete" else "completed"
+                    reason = event.reason
                     continue
                 seq += 1
                 type_, data = as_journaled(event)
@@ -60,22 +61,37 @@ async def frames(call: Call) -> AsyncGenerator[bytes, None]:
                 yield _frame(seq, type_, data)
     except Exception as caught:
         # The answer has begun: its end has to say what happened, whatever it was.
-        status, error = "failed", known_error(caught)
-    yield _frame(seq + 1, TERMINAL[status], _end(call, text, error))
+        error = known_error(caught)
+    yield _frame(seq + 1, _type(reason, error), _end(call, text, reason, error))
 
 
-def _frame(seq: int, type_: str, data: Mapping[str, Any]) -> bytes:
+def _type(reason: FinishReason, error: RiniError | None) -> EventType:
+    if error:
+        return EventType.FAILED
+    return EventType.INCOMPLETE if reason == "incomplete" else EventType.COMPLETED
+
+
+def _told(reason: FinishReason) -> str | None:
+    return None if reason == "incomplete" else reason
+
+
+def _frame(seq: int, type_: EventType, data: Mapping[str, Any]) -> bytes:
     return sse_frames([JournalEvent(seq, type_, data)])
 
 
-def _end(call: Call, text: str, error: RiniError | None) -> dict[str, Any]:
+def _end(call: Call, text: str, reason: FinishReason, error: RiniError | None) -> dict[str, Any]:
     message = {
         "role": "assistant",
         "content": text,
+        "finish_reason": _told(reason),
         "provider": call.target.provider,
         "model_used": call.target.model,
     }
-    data: dict[str, Any] = {"message": message, "usage": _usage(call)}
+    data: dict[str, Any] = {
+        "message": message,
+        "usage": _usage(call),
+        "finish_reason": _told(reason),
+    }
     return data | ({"problem": problem(error, request_id())} if error else {})
 
 

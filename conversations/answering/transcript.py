@@ -1,48 +1,25 @@
-"""The stored conversation: how a turn is opened and what came before it. Sync and transactional."""
+"""The stored conversation: whose it is, which model answers in it, and what its messages follow.
+
+Sync; what locks is called within a transaction.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from datetime import timedelta
-from typing import Any
+from collections.abc import Iterable
 from uuid import UUID
 
-import orjson
-from django.conf import settings
-from django.db import transaction
 from django.db.models import QuerySet
 from django.utils import timezone
 
 from accounts.authentication import Caller
 from accounts.models import User
-from billing.holds import Payer
 from conversations import tree
-from conversations.answering import context, parallel, prompt
 from conversations.files.attachments import Attachment
-from conversations.models import Generation, MemoryMode, Message, MessageStatus, Role, Session
-from conversations.tree import PathTurn
+from conversations.models import Generation, Message, Role, Session
 from providers import catalogue, tokens
-from providers.types import ChatMessage, ChatRequest, Target
 from rini.errors import NotFound
-from rini.storage import heartbeat
-from rini.storage.notifications import CHANNEL, notify
-from rini.storage.statements import WrittenOnce, columns, execute, names
-from rini.web.request_id import request_id
-
-PASSING_FOR = timedelta(hours=1)
-
-
-@dataclass(frozen=True, slots=True)
-class Turn:
-    """A turn that is opened: stored, and ready to be answered by a model."""
-
-    generation: Generation
-    target: Target
-    request: ChatRequest
-    payer: Payer
-    unsummarised: int | None = None
-    """The last of the messages that did not fit, if no summary tells of them yet."""
+from rini.storage.notifications import notify
+from rini.storage.statements import WrittenOnce
 
 
 def session_of(user: User, session_id: UUID) -> Session:
@@ -64,10 +41,13 @@ def route(
 ) -> catalogue.Route:
     """Where a request goes: what it names, else the session's model, else the `usual` one, else
     the default one."""
-    if model is None and provider is None:
-        model = (session.model if session else "") or usual or settings.DEFAULT_MODEL or None
-    session_id = session.id if session else None
-    return catalogue.resolve(caller, provider=provider, model=model, session_id=session_id)
+    return catalogue.resolve(
+        caller,
+        provider=provider,
+        model=model,
+        session_id=session.id if session else None,
+        usual=(session.model if session else "") or usual,
+    )
 
 
 def last_model(session: Session) -> str | None:
@@ -76,40 +56,16 @@ def last_model(session: Session) -> str | None:
     return f"{last.provider}/{last.model}" if last else None
 
 
-@transaction.atomic
-def open_turn(
-    caller: Caller,
-    session_id: UUID,
-    *,
-    text: str,
-    provider: str | None = None,
-    model: str | None = None,
-    parent_message_id: int | None = None,
-    attachment: Attachment | None = None,
-    llm_params: Mapping[str, Any] | None = None,
-    context_messages: int | None = None,
-) -> Turn:
-    """Store a user's message and the answer that is to come below it.
+def parent_in(session: Session, message_id: int | None) -> int | None:
+    """What a new message follows: that message of the session, else its active one.
 
-    The message follows `parent_message_id`, else the session's active message. The model is told
-    the last `context_messages` of the messages up to it, or what fits. Raises `NotFound`,
-    `InvalidInput`, `ContextTooLong`, or what `catalogue.resolve` does; then nothing is stored.
+    None for the first. Raises `NotFound`.
     """
-    session = locked_session(caller.user, session_id)
-    chosen = route(caller, provider, model, session)
-    path = path_below(session, parent_message_id)
-    if context_messages is not None:
-        path = prompt.recent(path, context_messages - 1)
-    question = new_question(session, path[-1].id if path else None, text, attachment)
-    return open_answer(caller, session, path, question, chosen=chosen, llm_params=llm_params or {})
-
-
-def path_below(session: Session, message_id: int | None) -> list[PathTurn]:
-    """The path down to a message of the session, else to its active one. Raises `NotFound`."""
-    path = tree.path_turns(session.id, message_id or session.active_message_id)
-    if message_id is not None and not path:
+    if message_id is None:
+        return session.active_message_id
+    if not session.messages.filter(id=message_id).exists():
         raise NotFound(f"Message {message_id} not found in session {session.id}.")
-    return path
+    return message_id
 
 
 def new_question(
@@ -132,128 +88,6 @@ def new_question(
         question.original_filename = attachment.original_filename
         question.mime_type = attachment.mime_type
     return question
-
-
-def open_answer(
-    caller: Caller,
-    session: Session,
-    path: Sequence[PathTurn],
-    question: Message,
-    *,
-    chosen: catalogue.Route,
-    llm_params: Mapping[str, Any],
-) -> Turn:
-    """Store the answer that is to come below `question`, and that one too if it is new.
-
-    `path` is what the model is told before it, as far as it fits. Raises `ContextTooLong`.
-    """
-    told = context.of(
-        session.system_prompt,
-        path,
-        question,
-        chosen,
-        llm_params=llm_params,
-        most_turns=settings.CONTEXT_TURNS,
-    )
-    request = ChatRequest(told.messages, llm_params)
-    turn = _store(caller, session, question, chosen.target, request)
-    return replace(turn, unsummarised=told.unsummarised)
-
-
-@transaction.atomic
-def open_passing_turn(
-    caller: Caller,
-    messages: Sequence[ChatMessage],
-    *,
-    model: str | None = None,
-    llm_params: Mapping[str, Any] | None = None,
-) -> Turn:
-    """Open a turn that is not kept: `messages` are the whole conversation, the question last.
-
-    Question and answer lie in a hidden session, so that the answer can be read and stopped from any
-    process, and are deleted after `PASSING_FOR`. Raises what `catalogue.resolve` does.
-    """
-    chosen = route(caller, None, model)
-    session = Session.objects.create(
-        user=caller.user,
-        hidden=True,
-        expires_after=PASSING_FOR,
-        memory_mode=MemoryMode.DISABLED,
-    )
-    question = new_question(session, None, messages[-1]["content"])
-    request = ChatRequest(messages, llm_params or {})
-    turn = _store(caller, session, question, chosen.target, request)
-    return replace(turn, payer=replace(turn.payer, session_id=None))
-
-
-def _store(
-    caller: Caller, session: Session, question: Message, target: Target, request: ChatRequest
-) -> Turn:
-    parallel.admit(caller.user)
-    answer = Message(
-        session=session,
-        user_id=session.user_id,
-        role=Role.ASSISTANT,
-        status=MessageStatus.STREAMING,
-        provider=target.provider,
-        model_used=target.model,
-    )
-    generation = Generation(
-        session=session,
-        user_id=session.user_id,
-        provider=target.provider,
-        model=target.model,
-        process_id=heartbeat.process_id(),
-        request_id=request_id(),
-    )
-    _insert(question, answer, generation)
-    payer = Payer(
-        user_id=caller.user.id,
-        token_id=caller.token.id if caller.token else None,
-        purpose="chat",
-        session_id=session.id,
-        message_id=answer.id,
-    )
-    return Turn(generation, target, request, payer)
-
-
-_MESSAGES = {"user_message_id": "question.id", "assistant_message_id": "answer.id"}
-_SAID = names(Message).removeprefix("id, ")
-_BEGUN = names(Generation)
-_INSERT = f"""
-    WITH asked AS (
-        INSERT INTO conversations_message ({_SAID})
-        SELECT {_SAID} FROM json_populate_record(NULL::conversations_message, %s) WHERE id IS NULL
-        RETURNING id
-    ), question AS (
-        SELECT coalesce((SELECT id FROM asked), %s::bigint) AS id
-    ), answer AS (
-        INSERT INTO conversations_message ({_SAID})
-        SELECT {_SAID.replace("parent_message_id", "question.id")}
-        FROM json_populate_record(NULL::conversations_message, %s) AS new, question
-        RETURNING id
-    ), begun AS (
-        INSERT INTO conversations_generation ({_BEGUN})
-        SELECT {", ".join(_MESSAGES.get(name, f"new.{name}") for name in _BEGUN.split(", "))}
-        FROM json_populate_record(NULL::conversations_generation, %s) AS new, question, answer
-    ), opened AS (
-        UPDATE conversations_session AS session
-        SET active_message_id = answer.id, last_accessed = now(), updated_at = now()
-        FROM answer WHERE session.id = %s
-    )
-    SELECT question.id, answer.id, pg_notify(%s, %s) FROM question, answer
-"""  # noqa: S608  # names of columns
-
-
-def _insert(question: Message, answer: Message, generation: Generation) -> None:
-    """Store a turn, its question only if it is new; the answer is the open one of its session
-    then, whose windows are woken."""
-    session_id = generation.session_id
-    rows = [orjson.dumps(columns(row)).decode() for row in (question, answer, generation)]
-    parameters = [rows[0], question.pk, *rows[1:], session_id, CHANNEL, f"session:{session_id}"]
-    [(question.pk, answer.pk, _)] = execute(_INSERT, parameters)
-    answer.parent_message = question
-    generation.user_message, generation.assistant_message = question, answer
 
 
 def activate(session: Session, message: Message) -> None:

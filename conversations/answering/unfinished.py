@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 from typing import Any
 
+from conversations.answering.events import EventType
 from conversations.models import JournalSegment, Message, MessageStatus
 
 
@@ -15,8 +16,8 @@ def with_text_so_far(messages: Iterable[Message]) -> list[Message]:
     streaming = {m.pk: m for m in messages if m.status == MessageStatus.STREAMING}
     if streaming:
         for message_id, events in _journaled(streaming).items():
-            streaming[message_id].content = _text(events, "text.delta")
-            streaming[message_id].reasoning = _text(events, "reasoning.delta")
+            streaming[message_id].content = _text(events, EventType.TEXT)
+            streaming[message_id].reasoning = _text(events, EventType.REASONING)
     return messages
 
 
@@ -30,5 +31,5 @@ def _journaled(message_ids: Iterable[int]) -> dict[int, list[dict[str, Any]]]:
     return events
 
 
-def _text(events: Iterable[dict[str, Any]], kind: str) -> str:
+def _text(events: Iterable[dict[str, Any]], kind: EventType) -> str:
     return "".join(event["text"] for event in events if event["type"] == kind)

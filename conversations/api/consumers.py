@@ -31,8 +31,7 @@ from accounts.authentication import (
 )
 from accounts.revocation import Right
 from conversations.answering import generation, journal, stopping, transcript
-from conversations.answering.generation import known_error
-from conversations.answering.transcript import Turn
+from conversations.answering.turn import Turn
 from conversations.api.endpoints import open_turn
 from conversations.api.origins import is_allowed
 from conversations.api.serializers import TextCompletionRequest
@@ -41,6 +40,7 @@ from rini.errors import InvalidInput, NotAuthenticated, NotFound, RiniError, Una
 from rini.storage.database import in_database, in_database_patiently
 from rini.storage.notifications import listener
 from rini.web import refusals
+from rini.web.api import known_error
 from rini.web.http import validated
 from rini.web.parsing import parse_json
 from rini.web.request_id import request_id

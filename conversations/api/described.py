@@ -7,6 +7,7 @@ from typing import Any
 import orjson
 from drf_spectacular.utils import OpenApiExample, OpenApiResponse
 
+from conversations.answering.events import EventType
 from conversations.api.serializers import TextCompletionAnswer
 from rini.web.api_schema import problems
 
@@ -20,6 +21,7 @@ _MESSAGE = {
     "provider": "openai",
     "model_used": "gpt-4.1-mini",
 }
+_WHOSE = {"generation_id": "9e4f3c2b-1a0d-4e5f-8c7b-6a5d4e3f2b1c"}
 _USAGE = {"prompt_tokens": 42, "completion_tokens": 17, "cost": "0.000123456"}
 _PROBLEM = {
     "type": "about:blank",
@@ -31,15 +33,15 @@ _PROBLEM = {
 }
 
 
-def _ended(status: str, **more: Any) -> dict[str, Any]:
-    return {"message": {**_MESSAGE, "status": status}, "usage": _USAGE, **more}
+def _ended(status: str, reason: str | None = None, **more: Any) -> dict[str, Any]:
+    message = {**_MESSAGE, "status": status, "finish_reason": reason}
+    return {"message": message, "usage": _USAGE, "finish_reason": reason, **more}
 
 
-EVENTS: dict[str, tuple[str, dict[str, Any]]] = {
-    "generation.started": (
+EVENTS: dict[EventType, tuple[str, dict[str, Any]]] = {
+    EventType.STARTED: (
         "The first event: which answer this is.",
         {
-            "generation_id": "9e4f3c2b-1a0d-4e5f-8c7b-6a5d4e3f2b1c",
             "session_id": _MESSAGE["session_id"],
             "user_message_id": 4710,
             "assistant_message_id": 4711,
@@ -47,23 +49,23 @@ EVENTS: dict[str, tuple[str, dict[str, Any]]] = {
             "model": "gpt-4.1-mini",
         },
     ),
-    "text.delta": ("A piece of the answer.", {"text": "아침에는 "}),
-    "reasoning.delta": ("A piece of what the model thinks.", {"text": "The user has one day …"}),
-    "tool.delta": (
+    EventType.TEXT: ("A piece of the answer.", {"text": "아침에는 "}),
+    EventType.REASONING: ("A piece of what the model thinks.", {"text": "The user has one day …"}),
+    EventType.TOOL: (
         "A piece of a call of one of the tools in `llm_params`.",
         {"index": 0, "id": "call_1", "name": "weather", "arguments": '{"city": "東京"}'},
     ),
-    "generation.completed": ("The whole answer is there.", _ended("complete")),
-    "generation.stopped": ("It was stopped; its text so far stays.", _ended("stopped")),
-    "generation.incomplete": ("The provider broke it off.", _ended("incomplete")),
-    "generation.interrupted": ("Its server has ended.", _ended("interrupted")),
-    "generation.failed": ("It went wrong: `problem` says how.", _ended("failed", problem=_PROBLEM)),
+    EventType.COMPLETED: ("The whole answer is there.", _ended("complete", "stop")),
+    EventType.STOPPED: ("It was stopped; its text so far stays.", _ended("stopped")),
+    EventType.INCOMPLETE: ("The provider broke it off.", _ended("incomplete")),
+    EventType.INTERRUPTED: ("Its server has ended.", _ended("interrupted")),
+    EventType.FAILED: ("It went wrong: `problem` says how.", _ended("failed", problem=_PROBLEM)),
 }
 """Every type of event: what it says, and the data of an example."""
 
 
-def _event(seq: int, type_: str, data: dict[str, Any]) -> dict[str, str]:
-    body = orjson.dumps({"seq": seq, "type": type_, **data}).decode()
+def _event(seq: int, type_: EventType, data: dict[str, Any]) -> dict[str, str]:
+    body = orjson.dumps({"seq": seq, "type": type_, **_WHOSE, **data}).decode()
     return {"id": str(seq), "event": type_, "data": body}
 
 

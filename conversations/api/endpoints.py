@@ -12,20 +12,22 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from accounts.authentication import Caller, caller_of, visit
-from conversations.answering import generation, journal, stateless, stopping, transcript
+from conversations.answering import generation, journal, opening, stateless, stopping
+from conversations.answering.choice import Choice
 from conversations.answering.events import JournalEvent, sse_frames
-from conversations.answering.transcript import Turn
+from conversations.answering.turn import Turn
 from conversations.api.described import ANSWER, EVENT_STREAM, FAILURES
 from conversations.api.serializers import (
     ChatCompletionAnswer,
     ChatCompletionRequest,
     GenerationSerializer,
     TextCompletionRequest,
-    message_data,
 )
+from conversations.message_json import message_data
 from providers.gateway import Call
 from rini.errors import InvalidInput
 from rini.storage.database import in_database
+from rini.web import query
 from rini.web.api_schema import problems
 from rini.web.http import (
     Endpoint,
@@ -48,9 +50,9 @@ class Answering(Endpoint):
 class TextCompletion(Answering):
     """``POST /llm/text-completion/``: a text for a model, as a turn of a session or alone."""
 
-    @extend_schema(
-        summary="Answer a text", tags=["llm"], request=TextCompletionRequest, responses=ANSWER
-    )
+    tags = ["llm"]
+
+    @extend_schema(summary="Answer a text", request=TextCompletionRequest, responses=ANSWER)
     async def post(self, request: Request) -> Response:
         """Ask a model. In a session its history goes along and both messages are stored."""
         body, begun = await visit(request, _text_completion)
@@ -68,9 +70,10 @@ class TextCompletion(Answering):
 class ChatCompletion(Endpoint):
     """``POST /llm/chat-completions/``: a whole conversation for a model; nothing is stored."""
 
+    tags = ["llm"]
+
     @extend_schema(
         summary="Answer a conversation",
-        tags=["llm"],
         request=ChatCompletionRequest,
         responses={**ANSWER, (200, "application/json"): ChatCompletionAnswer},
     )
@@ -85,9 +88,10 @@ class ChatCompletion(Endpoint):
 class SessionGenerations(Endpoint):
     """``POST /sessions/{id}/generations/``: begin an answer and say at once which one it is."""
 
+    tags = ["generations"]
+
     @extend_schema(
         summary="Begin an answer",
-        tags=["generations"],
         request=TextCompletionRequest,
         responses={201: GenerationSerializer, **FAILURES},
     )
@@ -102,9 +106,10 @@ class SessionGenerations(Endpoint):
 class GenerationEvents(Endpoint):
     """``GET /generations/{id}/events``: the journal as an event stream, from a cursor on."""
 
+    tags = ["generations"]
+
     @extend_schema(
         summary="Follow an answer",
-        tags=["generations"],
         parameters=[
             OpenApiParameter("after", int, description="Go on after this event.", default=0),
             OpenApiParameter(
@@ -132,9 +137,10 @@ class GenerationEvents(Endpoint):
 class GenerationStop(Endpoint):
     """``POST /generations/{id}/stop``: end an answer; the text so far stays and is billed."""
 
+    tags = ["generations"]
+
     @extend_schema(
         summary="Stop an answer",
-        tags=["generations"],
         request=None,
         responses={200: GenerationSerializer, **problems(401, 404)},
     )
@@ -154,12 +160,12 @@ def _text_completion(sent: bytes, caller: Caller) -> tuple[dict[str, Any], Turn 
     if body.get("parent_message_id"):
         raise InvalidInput(errors={"parent_message_id": ["It needs a session_id."]})
     messages = [{"role": "user", "content": body["text"]}]
-    return body, stateless.prepare(caller, messages, body)
+    return body, stateless.prepare(caller, messages, choice_of(body))
 
 
 def _chat_completion(sent: bytes, caller: Caller) -> tuple[dict[str, Any], Call]:
     body = validated(ChatCompletionRequest, parse_json(sent))
-    return body, stateless.prepare(caller, body["messages"], body)
+    return body, stateless.prepare(caller, body["messages"], choice_of(body))
 
 
 def _generation(session_id: UUID, sent: bytes, caller: Caller) -> Turn:
@@ -169,15 +175,16 @@ def _generation(session_id: UUID, sent: bytes, caller: Caller) -> Turn:
 
 def open_turn(caller: Caller, session_id: UUID, body: dict[str, Any]) -> Turn:
     """Store the turn that a validated `TextCompletionRequest` asks for. Needs the database."""
-    return transcript.open_turn(
-        caller,
-        session_id,
-        text=body["text"],
-        provider=body.get("provider"),
-        model=body.get("model"),
-        parent_message_id=body.get("parent_message_id"),
-        llm_params=body["llm_params"],
+    parent = body.get("parent_message_id")
+    choice = choice_of(body)
+    return opening.open_turn(
+        caller, session_id, choice, text=body["text"], parent_message_id=parent
     )
+
+
+def choice_of(body: dict[str, Any]) -> Choice:
+    """What validated `CallParameters` choose."""
+    return Choice(body.get("provider"), body.get("model"), body.get("llm_params") or {})
 
 
 async def answer_to(turn: Turn, *, events: bool) -> Response:
@@ -195,6 +202,7 @@ async def answer_to(turn: Turn, *, events: bool) -> Response:
             "session_id": str(turn.generation.session_id),
             "user_message": message_data(turn.generation.user_message),
             "assistant_message": terminal.data["message"],
+            "finish_reason": terminal.data["finish_reason"],
             **terminal.data["usage"],
         }
     )
@@ -219,10 +227,8 @@ async def _frames(generation_id: UUID, after: int) -> AsyncGenerator[bytes, None
 
 def _cursor(request: Request) -> int:
     """The event after which to go on: ``Last-Event-ID``, else ``?after=``, else the beginning."""
-    text = request.headers.get("last-event-id") or request.query_params.get("after") or "0"
-    if not (text.isascii() and text.isdigit() and len(text) < 10):
-        raise InvalidInput(errors={"after": [f"Give an event's number, not {text[:50]!r}."]})
-    return int(text)
+    header = request.headers.get("last-event-id")
+    return query.whole({"after": header} if header else request, "after") or 0
 
 
 def wants_events(request: Request, body: dict[str, Any]) -> bool:

@@ -13,17 +13,19 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from accounts.authentication import Caller, caller_of
-from conversations.answering import revisions, stateless, transcript
-from conversations.answering.transcript import Turn
+from conversations.answering import opening, revisions, stateless, transcript
+from conversations.answering.images import data_url
+from conversations.answering.turn import Turn
 from conversations.api.described import ANSWER
-from conversations.api.endpoints import Answering, answer_to, wants_events
+from conversations.api.endpoints import Answering, answer_to, choice_of, wants_events
 from conversations.api.serializers import ImageCompletionRequest
 from conversations.files import attachments, pictures
-from conversations.files.attachments import Attachment, data_url
+from conversations.files.attachments import Attachment
 from conversations.files.pictures import Picture
 from providers import vision
 from providers.types import ChatMessage
 from rini.errors import InvalidInput, NotFound
+from rini.storage import files
 from rini.storage.database import in_database
 from rini.web.api_schema import problems
 from rini.web.http import Endpoint, EventStream, json_response, unless_disconnected, validated
@@ -40,9 +42,10 @@ _FILE = {
 class ImageCompletion(Answering):
     """``POST /llm/image-completion/``: an image and a question, as a turn of a session or alone."""
 
+    tags = ["llm"]
+
     @extend_schema(
         summary="Ask about an image",
-        tags=["llm"],
         request={"multipart/form-data": ImageCompletionRequest},
         responses=ANSWER,
     )
@@ -66,9 +69,10 @@ class ImageCompletion(Answering):
 class MessageFile(Endpoint):
     """``GET /messages/{id}/file``: the stored attachment, for its owner."""
 
+    tags = ["messages"]
+
     @extend_schema(
-        summary="The file of a message",
-        tags=["messages"],
+        summary="Open the file of a message",
         responses={
             **{(200, mime_type): bytes for mime_type in pictures.EXTENSIONS},
             **problems(401, 404, 429, 503),
@@ -80,7 +84,7 @@ class MessageFile(Endpoint):
         message_id = int(request.path_params["message_id"])
         message = await in_database(revisions.message_of, caller.user, message_id)
         reference = message.file_reference
-        data = await asyncio.to_thread(attachments.read, reference) if reference else None
+        data = await asyncio.to_thread(files.read, reference) if reference else None
         if data is None:
             raise NotFound(f"Message {message_id} has no file.")
         name = message.original_filename or "image"
@@ -115,12 +119,11 @@ async def _open_turn(caller: Caller, body: dict[str, Any], picture: Picture, nam
 
 
 def _stored_turn(caller: Caller, body: dict[str, Any], stored: Attachment) -> Turn:
-    return transcript.open_turn(
+    return opening.open_turn(
         caller,
         body["session_id"],
+        choice_of(body),
         text=body["prompt"],
-        provider=body.get("provider"),
-        model=body["model"],
         parent_message_id=body.get("parent_message_id"),
         attachment=stored,
     )
@@ -130,7 +133,7 @@ async def _alone(
     request: Request, caller: Caller, body: dict[str, Any], picture: Picture
 ) -> Response:
     messages = [_question(body["prompt"], picture)]
-    call = await in_database(stateless.prepare, caller, messages, {**body, "llm_params": {}})
+    call = await in_database(stateless.prepare, caller, messages, choice_of(body))
     if wants_events(request, body):
         return EventStream(stateless.frames(call))
     answer = await unless_disconnected(request, stateless.answer(call))

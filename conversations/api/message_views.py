@@ -6,8 +6,8 @@ from typing import Any
 from uuid import UUID
 
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import PolymorphicProxySerializer, extend_schema
-from rest_framework import viewsets
+from drf_spectacular.utils import OpenApiParameter, PolymorphicProxySerializer, extend_schema
+from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -22,12 +22,14 @@ from rini.errors import InvalidInput, NotFound
 from rini.web import query
 from rini.web.api_schema import problems
 from rini.web.http import validated
-from rini.web.query import described
+from rini.web.routes import MESSAGE_PATTERN, Resource
 
-_SIBLINGS = described(
-    "siblings", "Give each message its place in the tree, `sibling_ids`.", OpenApiTypes.BOOL
+_SIBLINGS = OpenApiParameter(
+    "siblings", bool, description="Give each message its place in the tree, `sibling_ids`."
 )
-_FROM = described("from", "`start` or `end`: where `skip` counts from. Pages are oldest first.")
+_FROM = OpenApiParameter(
+    "from", str, description="`start` or `end`: where `skip` counts from. Pages are oldest first."
+)
 _MANY = PolymorphicProxySerializer(
     component_name="MessageInList",
     serializers=[MessageSerializer, PlacedMessage],
@@ -36,24 +38,41 @@ _MANY = PolymorphicProxySerializer(
 )
 
 
-@extend_schema(tags=["messages"])
-class MessageViewSet(viewsets.GenericViewSet[Message]):
-    """Messages, oldest first: the path that is open, or with ``?all=true`` every branch.
+class MessagesResource(Resource[Message]):
+    """Messages, in pages that are oldest first."""
+
+    tags = ["messages"]
+    serializer_class = MessageSerializer
+    default_limit = 100
+    queryset = Message.objects.none()
+
+    def shown(self, messages: Any) -> Any:
+        """Messages as JSON, with their places in the tree where the request wants them."""
+        shown = with_text_so_far(messages)
+        if not query.flag(self.request, "siblings"):
+            return MessageSerializer(shown, many=True).data
+        siblings = tree.sibling_ids(shown)
+        return PlacedMessage(shown, many=True, context={"siblings": siblings}).data
+
+    def page(self, messages: Any) -> Response:
+        return self.get_paginated_response(self.shown(self.paginate_queryset(messages) or []))
+
+
+class SessionMessageViewSet(MessagesResource):
+    """A session's messages: the path that is open, or with ``?all=true`` every branch.
 
     A long conversation opens with ``?from=end``: its last messages. ``?before=<id>`` gives those
     above one that is shown already.
     """
 
-    serializer_class = MessageSerializer
-    default_limit = 100
-    queryset = Message.objects.none()
-
     @extend_schema(
         summary="List a session's messages",
         parameters=[
-            described("all", "Every branch, not only the open path.", OpenApiTypes.BOOL),
+            OpenApiParameter("all", bool, description="Every branch, not only the open path."),
             _FROM,
-            described("before", "The last ones before this message.", OpenApiTypes.INT64),
+            OpenApiParameter(
+                "before", OpenApiTypes.INT64, description="The last ones before this message."
+            ),
             _SIBLINGS,
         ],
         responses={200: _MANY, **problems(400, 401, 404)},
@@ -61,7 +80,7 @@ class MessageViewSet(viewsets.GenericViewSet[Message]):
     def list(self, request: Request, session_id: str) -> Response:
         """The open path's messages. `before` counts from that message upwards, on its own path."""
         session = transcript.session_of(caller_in(request).user, UUID(session_id))
-        return self._page(_messages(session, request))
+        return self.page(_messages(session, request))
 
     @extend_schema(
         summary="Add a message without asking a model",
@@ -74,6 +93,12 @@ class MessageViewSet(viewsets.GenericViewSet[Message]):
         message = revisions.append(caller_in(request).user, UUID(session_id), **fields)
         return Response(MessageSerializer(message).data, 201)
 
+
+class MessageViewSet(MessagesResource):
+    """Single messages."""
+
+    lookup_value_regex = MESSAGE_PATTERN
+
     @extend_schema(
         summary="Open a message",
         parameters=[_SIBLINGS],
@@ -81,32 +106,23 @@ class MessageViewSet(viewsets.GenericViewSet[Message]):
     )
     def retrieve(self, request: Request, pk: str) -> Response:
         """One message; of one that is being written the text so far."""
-        return Response(self._data([self._message(pk)])[0])
+        return Response(self.shown([self._message(pk)])[0])
 
     @extend_schema(
         summary="List what led to a message",
         parameters=[_FROM, _SIBLINGS],
         responses={200: _MANY, **problems(400, 401, 404)},
     )
+    @action(detail=True)
     def history(self, request: Request, pk: str) -> Response:
         """The path from the root down to this message."""
         message = self._message(pk)
         from_end = query.choice(request, "from", ("start", "end")) == "end"
         kind = tree.PathFromEnd if from_end else tree.Path
-        return self._page(kind(message.session_id, message.pk))
+        return self.page(kind(message.session_id, message.pk))
 
     def _message(self, pk: str) -> Message:
         return revisions.message_of(caller_in(self.request).user, int(pk))
-
-    def _page(self, messages: Any) -> Response:
-        return self.get_paginated_response(self._data(self.paginate_queryset(messages) or []))
-
-    def _data(self, messages: Any) -> Any:
-        shown = with_text_so_far(messages)
-        if not query.flag(self.request, "siblings"):
-            return MessageSerializer(shown, many=True).data
-        siblings = tree.sibling_ids(shown)
-        return PlacedMessage(shown, many=True, context={"siblings": siblings}).data
 
 
 def _messages(session: Session, request: Request) -> Any:

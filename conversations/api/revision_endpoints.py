@@ -9,10 +9,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from accounts.authentication import caller_of
-from conversations import asking
 from conversations.answering import revisions, transcript
 from conversations.api.described import ANSWER
-from conversations.api.endpoints import Answering, answer_to, wants_events
+from conversations.api.endpoints import Answering, answer_to, choice_of, wants_events
 from conversations.api.serializers import (
     EditRequest,
     RegenerateRequest,
@@ -20,6 +19,7 @@ from conversations.api.serializers import (
     TitleRequest,
 )
 from conversations.digests import titles
+from providers import asking
 from rini.storage.database import in_database
 from rini.web.api_schema import problems
 from rini.web.http import Endpoint, json_body, json_response, unless_disconnected, validated
@@ -28,15 +28,16 @@ from rini.web.http import Endpoint, json_body, json_response, unless_disconnecte
 class MessageEdit(Answering):
     """``POST /messages/{id}/edit``: ask a question in another version, beside the former one."""
 
-    @extend_schema(
-        summary="Edit a question", tags=["messages"], request=EditRequest, responses=ANSWER
-    )
+    tags = ["messages"]
+
+    @extend_schema(summary="Edit a question", request=EditRequest, responses=ANSWER)
     async def post(self, request: Request) -> Response:
         """Store a new version of a user's message, a sibling of it, and answer it."""
         caller = await caller_of(request.headers)
         body = validated(EditRequest, await json_body(request))
+        message_id = int(request.path_params["message_id"])
         turn = await in_database(
-            revisions.edit, caller, int(request.path_params["message_id"]), body["content"], body
+            revisions.edit, caller, message_id, body["content"], choice_of(body)
         )
         return await answer_to(turn, events=wants_events(request, body))
 
@@ -44,15 +45,15 @@ class MessageEdit(Answering):
 class MessageRegenerate(Answering):
     """``POST /messages/{id}/regenerate``: another answer, by the same model or any other."""
 
-    @extend_schema(
-        summary="Answer anew", tags=["messages"], request=RegenerateRequest, responses=ANSWER
-    )
+    tags = ["messages"]
+
+    @extend_schema(summary="Answer anew", request=RegenerateRequest, responses=ANSWER)
     async def post(self, request: Request) -> Response:
         """Store another answer to the same question, a sibling of the former one."""
         caller = await caller_of(request.headers)
         body = validated(RegenerateRequest, await json_body(request, optional=True))
         turn = await in_database(
-            revisions.regenerate, caller, int(request.path_params["message_id"]), body
+            revisions.regenerate, caller, int(request.path_params["message_id"]), choice_of(body)
         )
         return await answer_to(turn, events=wants_events(request, body))
 
@@ -60,9 +61,10 @@ class MessageRegenerate(Answering):
 class SessionTitle(Endpoint):
     """``POST /sessions/{id}/title``: have a model name the session."""
 
+    tags = ["sessions"]
+
     @extend_schema(
         summary="Generate a title",
-        tags=["sessions"],
         request=TitleRequest,
         responses={200: SessionSerializer, **problems(400, 401, 402, 404, 429, 502, 503, 504)},
     )

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from typing import Any
+from uuid import UUID
 
-from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
-from rest_framework import viewsets
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -16,24 +15,24 @@ from conversations.api.tree_serializers import HitSerializer
 from conversations.models import Role, SearchEntry
 from rini.web import query
 from rini.web.api_schema import problems
-from rini.web.query import described
+from rini.web.routes import Resource
 
 _PARAMETERS = [
-    OpenApiParameter("q", OpenApiTypes.STR, required=True, description="What to look for."),
-    described("session_id", "Only in this session.", OpenApiTypes.UUID),
-    described("role", "Only messages of this role."),
-    described("tag", "Only in sessions with this tag."),
-    described("archived", "Only in archived sessions, or the others.", OpenApiTypes.BOOL),
+    OpenApiParameter("q", str, required=True, description="What to look for."),
+    OpenApiParameter("session_id", UUID, description="Only in this session."),
+    OpenApiParameter("role", str, description="Only messages of this role."),
+    OpenApiParameter("tag", str, description="Only in sessions with this tag."),
+    OpenApiParameter("archived", bool, description="Only in archived sessions, or the others."),
 ]
 
 
-class SearchView(viewsets.GenericViewSet[SearchEntry]):
+class SearchViewSet(Resource[SearchEntry]):
+    tags = ["sessions"]
     queryset = SearchEntry.objects.none()
     serializer_class = HitSerializer
 
     @extend_schema(
         summary="Search sessions and messages",
-        tags=["sessions"],
         parameters=_PARAMETERS,
         responses={200: HitSerializer(many=True), **problems(400, 401)},
     )

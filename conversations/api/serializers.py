@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import cache
 from typing import Any
 
 from django.conf import settings
@@ -10,7 +9,7 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from accounts.authentication import caller_in
-from conversations.models import Generation, MemoryMode, Message, Role, Session
+from conversations.models import FinishReason, Generation, MemoryMode, Message, Role, Session
 from providers.models import ModelKind
 from providers.naming import find_model
 from rini.errors import NotFound
@@ -102,13 +101,6 @@ class SessionSerializer(serializers.ModelSerializer[Session]):
             return message_id
         raise NotFound(f"Message {message_id} is not in this session.")
 
-    def update(self, session: Session, changes: dict[str, Any]) -> Session:
-        """Change what is given and nothing else: an answer may begin at the same time."""
-        for name, value in changes.items():
-            setattr(session, name, value)
-        session.save(update_fields=[*changes, "updated_at"])
-        return session
-
 
 class MessageSerializer(serializers.ModelSerializer[Message]):
     session_id = serializers.UUIDField(read_only=True)
@@ -129,6 +121,7 @@ class MessageSerializer(serializers.ModelSerializer[Message]):
             "original_filename",
             "mime_type",
             "status",
+            "finish_reason",
             "model_used",
             "provider",
             "prompt_tokens",
@@ -258,6 +251,7 @@ class TextCompletionAnswer(serializers.Serializer[Any]):
     session_id = serializers.UUIDField(allow_null=True)
     user_message = MessageSerializer(allow_null=True)
     assistant_message = MessageSerializer(allow_null=True)
+    finish_reason = serializers.ChoiceField(FinishReason.choices, allow_null=True)
     prompt_tokens = serializers.IntegerField(allow_null=True)
     completion_tokens = serializers.IntegerField(allow_null=True)
     cost = serializers.CharField(allow_null=True)
@@ -267,31 +261,7 @@ class ChatCompletionAnswer(serializers.Serializer[Any]):
     """The answer to a conversation that is not stored."""
 
     response_text = serializers.CharField()
+    finish_reason = serializers.ChoiceField(FinishReason.choices, allow_null=True)
     prompt_tokens = serializers.IntegerField(allow_null=True)
     completion_tokens = serializers.IntegerField(allow_null=True)
     cost = serializers.CharField(allow_null=True)
-
-
-def message_data(message: Message) -> dict[str, Any]:
-    """A message as JSON-ready values."""
-    return dict(_message_fields().to_representation(message))
-
-
-@cache
-def _message_fields() -> MessageSerializer:
-    """One for all messages: making its fields takes longer than what they do."""
-    return MessageSerializer()
-
-
-def terminal_data(generation: Generation) -> dict[str, Any]:
-    """What the terminal event of an ended generation says beside its type."""
-    message = generation.assistant_message
-    data: dict[str, Any] = {
-        "message": message_data(message),
-        "usage": {
-            "prompt_tokens": message.prompt_tokens,
-            "completion_tokens": message.completion_tokens,
-            "cost": dollars(message.cost_nano),
-        },
-    }
-    return data | ({"problem": generation.problem} if generation.problem else {})

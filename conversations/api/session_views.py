@@ -1,120 +1,119 @@
-"""Whole sessions: their tree, their numbers, copies of them, and their way out and in."""
+"""Sessions: what is listed, opened, changed, deleted and imported."""
 
 from __future__ import annotations
 
-from uuid import UUID
+from typing import Any
 
-import orjson
-from django.http import HttpResponse
-from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import OpenApiResponse, extend_schema
+from asgiref.sync import async_to_sync
+from django.db.models import QuerySet
+from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_view
+from rest_framework.decorators import action
+from rest_framework.mixins import ListModelMixin, RetrieveModelMixin
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.views import APIView
 
 from accounts.authentication import caller_in
-from conversations import forking, statistics, tree
-from conversations.answering import transcript
+from conversations import lifetime, search, sessions
 from conversations.api.serializers import SessionSerializer
-from conversations.api.tree_serializers import ForkRequest, SessionSummary, TreeSerializer
-from conversations.files import exporting, importing
+from conversations.files import importing
 from conversations.files.import_format import ImportedFile
 from conversations.models import Session
 from rini.web import query
 from rini.web.api_schema import problems
 from rini.web.http import validated
-from rini.web.query import described
+from rini.web.routes import Resource
 
-PREVIEW_CHARACTERS = 200
+_FILTERS = [
+    OpenApiParameter("q", str, description="Words, or parts of them, of the title or any message."),
+    OpenApiParameter("tag", str, description="Sessions with this tag."),
+    OpenApiParameter("archived", bool, description="Archived sessions, or the others."),
+    OpenApiParameter("pinned", bool, description="Pinned sessions, or the others."),
+]
+_CHANGED: dict[Any, Any] = {200: SessionSerializer, **problems(400, 401, 403, 404)}
 
 
-class SessionTree(APIView):
+@extend_schema_view(
+    list=extend_schema(
+        summary="List sessions",
+        parameters=_FILTERS,
+        responses={200: SessionSerializer(many=True), **problems(400, 401)},
+    ),
+    retrieve=extend_schema(
+        summary="Open a session", responses={200: SessionSerializer, **problems(401, 404)}
+    ),
+)
+class SessionViewSet(ListModelMixin, RetrieveModelMixin, Resource[Session]):
+    """The caller's sessions, newest first."""
+
+    tags = ["sessions"]
+    serializer_class = SessionSerializer
+    queryset = Session.objects.none()
+
+    def get_queryset(self) -> QuerySet[Session]:
+        mine = Session.objects.visible_to(caller_in(self.request).user)
+        if self.action == "list":
+            mine = mine.filter(**_filters(self.request))
+        return mine.order_by("-created_at", "-id")
+
     @extend_schema(
-        summary="Show a session's whole tree",
-        tags=["sessions"],
-        responses={200: TreeSerializer, **problems(401, 404)},
+        summary="Begin a session", responses={201: SessionSerializer, **problems(400, 401)}
     )
-    def get(self, request: Request, session_id: str) -> HttpResponse:
-        """The messages of all branches and how they hang together, with the begin of each text."""
-        session = _session(request, session_id)
-        nodes = tree.nodes(session.id, PREVIEW_CHARACTERS)
-        roots = [node["id"] for node in nodes if node["parent_message_id"] is None]
-        whole = {
-            "session_id": session.id,
-            "active_message_id": session.active_message_id,
-            "root_ids": roots,
-            "messages": nodes,
-        }
-        # It may have many thousands: DRF's renderer would take several times as long.
-        return HttpResponse(orjson.dumps(whole, option=orjson.OPT_UTC_Z), "application/json")
+    def create(self, request: Request) -> Response:
+        """Begin a session. It is empty until its first message."""
+        fields = validated(SessionSerializer, request.data, context=self.get_serializer_context())
+        session = sessions.begin(caller_in(request).user, fields)
+        return Response(self.get_serializer(session).data, 201)
 
+    @extend_schema(summary="Change a session", responses=_CHANGED)
+    def update(self, request: Request, pk: str) -> Response:
+        """Change a session: what is left out stays as well."""
+        return self._change(request, partial=False)
 
-class SessionStatistics(APIView):
-    @extend_schema(
-        summary="Sum up a session in numbers",
-        tags=["sessions"],
-        responses={200: SessionSummary, **problems(401, 404)},
-    )
-    def get(self, request: Request, session_id: str) -> Response:
-        """Messages, tokens, cost, models, first and last time."""
-        return Response(SessionSummary(statistics.summary(_session(request, session_id))).data)
+    @extend_schema(summary="Change some of a session", responses=_CHANGED)
+    def partial_update(self, request: Request, pk: str) -> Response:
+        """Change what is given of a session."""
+        return self._change(request, partial=True)
 
+    @extend_schema(summary="Delete a session", responses={204: None, **problems(401, 404, 503)})
+    def destroy(self, request: Request, pk: str) -> Response:
+        """Delete a session with its messages and its own keys. What is being written in it is
+        stopped, and billed."""
+        session = self.get_object()
+        async_to_sync(lifetime.end)(caller_in(request).user, session.id)
+        return Response(status=204)
 
-class SessionFork(APIView):
-    @extend_schema(
-        summary="Fork a session",
-        tags=["sessions"],
-        request=ForkRequest,
-        responses={201: SessionSerializer, **problems(400, 401, 404, 409)},
-    )
-    def post(self, request: Request, session_id: str) -> Response:
-        """Copy the path down to a message into a new session."""
-        message_id = validated(ForkRequest, request.data)["message_id"]
-        copy = forking.fork(caller_in(request).user, UUID(session_id), message_id)
-        return Response(SessionSerializer(copy).data, 201)
-
-
-class SessionExport(APIView):
-    @extend_schema(
-        summary="Export a session",
-        tags=["sessions"],
-        parameters=[described("format", "`json` (the default) or `markdown`.")],
-        responses={
-            (200, "application/json"): ImportedFile,
-            (200, "text/markdown"): OpenApiResponse(OpenApiTypes.STR, "The open path."),
-            **problems(400, 401, 404),
-        },
-    )
-    def get(self, request: Request, session_id: str) -> HttpResponse:
-        """The whole session as JSON that can be imported, or its open path as Markdown."""
-        session = _session(request, session_id)
-        if query.choice(request, "format", ("json", "markdown")) == "markdown":
-            return _file(exporting.as_markdown(session).encode(), "text/markdown", session, "md")
-        return _file(exporting.as_json(session), "application/json", session, "json")
-
-
-class SessionImport(APIView):
     @extend_schema(
         summary="Import sessions",
-        tags=["sessions"],
         request=ImportedFile,
         responses={201: SessionSerializer, **problems(400, 401, 413)},
     )
-    def post(self, request: Request) -> Response:
+    @action(detail=False, methods=["post"], url_path="import")
+    def import_(self, request: Request) -> Response:
         """Make a session of Rini's JSON, or of one conversation of ChatGPT's export; of a list of
         those (the whole `conversations.json`) a list of sessions."""
         made = importing.from_file(caller_in(request).user, request.data)
-        return Response(SessionSerializer(made, many=isinstance(made, list)).data, 201)
+        return Response(self.get_serializer(made, many=isinstance(made, list)).data, 201)
+
+    def _change(self, request: Request, *, partial: bool) -> Response:
+        session = self.get_object()
+        fields = validated(
+            SessionSerializer,
+            request.data,
+            instance=session,
+            partial=partial,
+            context=self.get_serializer_context(),
+        )
+        sessions.change(session, fields)
+        return Response(self.get_serializer(session).data)
 
 
-def _session(request: Request, session_id: str) -> Session:
-    return transcript.session_of(caller_in(request).user, UUID(session_id))
-
-
-def _file(content: bytes, kind: str, session: Session, ending: str) -> HttpResponse:
-    disposition = f'attachment; filename="rini-{session.id}.{ending}"'
-    return HttpResponse(
-        content,
-        content_type=f"{kind}; charset=utf-8" if kind.startswith("text/") else kind,
-        headers={"Content-Disposition": disposition, "X-Content-Type-Options": "nosniff"},
-    )
+def _filters(request: Request) -> dict[str, Any]:
+    tag, question = query.text(request, "tag"), query.text(request, "q")
+    found = search.entries(caller_in(request).user, question) if question else None
+    wanted = {
+        "archived": query.flag(request, "archived"),
+        "pinned": query.flag(request, "pinned"),
+        "tags__contains": [tag] if tag else None,
+        "id__in": found.values("session") if found is not None else None,
+    }
+    return {name: value for name, value in wanted.items() if value is not None}

@@ -9,12 +9,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import timedelta
 
-from django.db import connection
 from django.utils import timezone
 
 from conversations.models import Summary
 from providers import tokens
-from rini.storage.statements import names, selected
+from rini.storage.statements import execute, names, selected
 
 TRY_AGAIN_AFTER = timedelta(minutes=5)
 _MAX_CHARACTERS = 4000
@@ -43,9 +42,7 @@ _CLAIM = """
 def claim(message_id: int) -> bool:
     """Whether the caller is to have the summary made: nobody else has tried to of late."""
     now = timezone.now()
-    with connection.cursor() as cursor:
-        cursor.execute(_CLAIM, [message_id, now, now - TRY_AGAIN_AFTER])
-        return cursor.fetchone() is not None
+    return bool(execute(_CLAIM, [message_id, now, now - TRY_AGAIN_AFTER]))
 
 
 def store(message_id: int, content: str, model: str) -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from conversations import asking, tree
+from billing.holds import Payer
+from billing.purposes import Purpose
+from conversations import tree
 from conversations.answering import context, prompt
-from conversations.asking import Question
 from conversations.digests import summaries
 from conversations.models import Message, Summary
-from providers import catalogue
+from providers import asking, catalogue
+from providers.asking import Question
 
 _INSTRUCTIONS = (
     "You get the beginning of a conversation between a user and an assistant. Summarise it for the "
@@ -29,7 +31,7 @@ def question(message_id: int, provider: str, model: str, token_id: str | None) -
         return None
     session_id = message.session_id
     route = catalogue.resolve(caller, provider=provider, model=model, session_id=session_id)
-    payer = asking.payer_of(caller, "summary", session_id)
+    payer = Payer.of(caller, Purpose.SUMMARY, session_id=session_id)
     return Question(route, payer, _INSTRUCTIONS, _text(message, route))
 
 

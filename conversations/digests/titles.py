@@ -7,11 +7,13 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from accounts.authentication import Caller
-from conversations import asking, search, tree
+from billing.holds import Payer
+from billing.purposes import Purpose
+from conversations import search, tree
 from conversations.answering import transcript
-from conversations.asking import Question
 from conversations.models import Role, Session
 from conversations.tree import PathTurn
+from providers.asking import Question
 from providers.models import WireKind
 from rini.errors import InvalidInput
 
@@ -50,7 +52,7 @@ def untitled(
     if route.target.wire == WireKind.DEMO:
         return Untitled(session, first_words, None)
     text = "\n\n".join(f"{turn.role.upper()}: {turn.content[:_READ]}" for turn in said)
-    payer = asking.payer_of(caller, "title", session.id)
+    payer = Payer.of(caller, Purpose.TITLE, session_id=session.id)
     return Untitled(session, first_words, Question(route, payer, _INSTRUCTIONS, text))
 
 

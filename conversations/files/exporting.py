@@ -11,21 +11,16 @@ from typing import Any
 
 import orjson
 
+from conversations import fields
 from conversations.answering import transcript
 from conversations.answering.unfinished import with_text_so_far
+from conversations.fields import Goes
 from conversations.models import Message, MessageStatus, Role, Session
 from rini.money import dollars
 
 FORMAT, VERSION = "rini.session", 1
-SESSION_FIELDS = (
-    *("alias", "system_prompt", "memory_mode", "model", "metadata", "tags", "pinned", "archived"),
-    "created_at",
-)
-MESSAGE_FIELDS = (
-    *("role", "content", "reasoning", "original_filename", "mime_type", "status", "provider"),
-    *("model_used", "prompt_tokens", "completion_tokens", "token_count", "response_time_ms"),
-    *("time_to_first_token_ms", "citations", "tool_calls", "created_at"),
-)
+SESSION_FIELDS = fields.going(fields.SESSION, Goes.FILE)
+MESSAGE_FIELDS = fields.going(fields.MESSAGE, Goes.FILE)
 _SPEAKERS = {Role.USER: "User", Role.ASSISTANT: "Assistant", Role.SYSTEM: "System"}
 
 
@@ -33,12 +28,12 @@ def as_json(session: Session) -> bytes:
     """The whole session, every branch: ``{"format", "version", "session", "messages"}``."""
     messages = with_text_so_far(session.messages.order_by("id"))
     numbers = {message.pk: number for number, message in enumerate(messages, 1)}
-    fields = {name: getattr(session, name) for name in SESSION_FIELDS}
-    fields["active_message"] = numbers.get(session.active_message_id or 0)
+    told = {name: getattr(session, name) for name in SESSION_FIELDS}
+    told["active_message"] = numbers.get(session.active_message_id or 0)
     document = {
         "format": FORMAT,
         "version": VERSION,
-        "session": fields,
+        "session": told,
         "messages": [_message(message, numbers) for message in messages],
     }
     options = orjson.OPT_INDENT_2 | orjson.OPT_UTC_Z | orjson.OPT_APPEND_NEWLINE
@@ -51,12 +46,13 @@ def as_markdown(session: Session) -> str:
 
 
 def _message(message: Message, numbers: dict[int, int]) -> dict[str, Any]:
-    fields = {name: getattr(message, name) for name in MESSAGE_FIELDS}
+    told = {name: getattr(message, name) for name in MESSAGE_FIELDS}
+    told["cost"] = dollars(told.pop("cost_nano"))
     if message.status == MessageStatus.STREAMING:  # a file does not go on
-        fields["status"] = MessageStatus.INCOMPLETE
+        told["status"] = MessageStatus.INCOMPLETE
     parent = message.parent_message_id
     number = {"number": numbers[message.pk], "parent": numbers[parent] if parent else None}
-    return {**number, **fields, "cost": dollars(message.cost_nano)}
+    return {**number, **told}
 
 
 def _paragraphs(session: Session) -> Iterator[str]:

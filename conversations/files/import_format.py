@@ -10,7 +10,7 @@ from rest_framework import serializers
 
 from conversations.api.serializers import MemoryModeField, TextField
 from conversations.files.exporting import FORMAT, VERSION
-from conversations.models import MessageStatus, Role
+from conversations.models import FinishReason, MessageStatus, Role
 
 MOST_MESSAGES = 100_000
 _ENDED = [status for status in MessageStatus.values if status != MessageStatus.STREAMING]
@@ -39,6 +39,9 @@ class ImportedMessage(serializers.Serializer[Any]):
     original_filename = NameField(255)
     mime_type = NameField(100)
     status = serializers.ChoiceField(choices=_ENDED, required=False, default="complete")
+    finish_reason = serializers.ChoiceField(
+        choices=FinishReason.choices, required=False, allow_null=True
+    )
     provider = NameField(50)
     model_used = NameField(200)
     prompt_tokens = CountField()

@@ -24,6 +24,7 @@ MIME_TYPES = {
     "GIF": "image/gif",
 }
 EXTENSIONS = {"image/png": "png", "image/jpeg": "jpg", "image/webp": "webp", "image/gif": "gif"}
+MIME_TYPES_BY_EXTENSION = {extension: mime_type for mime_type, extension in EXTENSIONS.items()}
 _PLUGINS = ("PNG", "JPEG", "WEBP", "GIF")
 # What Pillow's plugins raise at damaged files.
 _DAMAGES = (OSError, SyntaxError, ValueError, EOFError, struct.error, zlib.error, OverflowError)

@@ -9,6 +9,7 @@ from django.conf import settings
 from providers.types import Wire
 from providers.wires.demo import DemoWire
 from providers.wires.http import VendorClient
+from providers.wires.offline import OfflineWire
 from providers.wires.openai import OpenAIWire
 
 
@@ -30,6 +31,7 @@ _WIRES: dict[str, Callable[[], Wire]] = {
     "openai": lambda: OpenAIWire(_client()),
     "litellm": _litellm,
     "demo": lambda: DemoWire(settings.DEMO_TOKENS_PER_SECOND),
+    "offline": OfflineWire,
 }
 _made: dict[str, Wire] = {}
 

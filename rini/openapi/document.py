@@ -66,7 +66,7 @@ def add_endpoints(endpoints: list[Described]) -> list[Described]:
         *endpoints,
         *(found for route in routes for found in _described(route)),
         *(
-            (path, path, "GET", _stand_in("Service", {"get": method}))
+            (path, path, "GET", _stand_in("Service", {"get": method, "tags": ["service"]}))
             for path, method in _SERVICE.items()
         ),
     ]
@@ -138,11 +138,14 @@ def _described(route: Any) -> Iterator[Described]:
     regex = route.pattern.regex.pattern
     methods = {name: getattr(type(endpoint), name, None) for name in Endpoint.methods}
     offered = {name: method for name, method in methods.items() if method}
+    if not offered:
+        return
     _, _, dialect = type(endpoint).__module__.partition("rini.dialects.")
     failures = _FAILURES.get(dialect.split(".")[0])
-    view = _stand_in(type(endpoint).__name__, {**offered, "failures": failures})
+    members = {**offered, "tags": endpoint.tags, "failures": failures}
+    view = _stand_in(type(endpoint).__name__, members)
     path = simplify_regex(regex).replace("<", "{").replace(">", "}")
-    return ((path, regex, name.upper(), view) for name in offered)
+    yield from ((path, regex, name.upper(), view) for name in offered)
 
 
 def _stand_in(name: str, members: Json) -> Callable[..., Any]:

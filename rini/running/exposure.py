@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from django.conf import settings
 
-from rini import environment
+from rini.environment import addresses
 
 SAID = "RINI_EXPOSURE_SAID"
 """In the environment of processes whose start has said it for them."""
@@ -14,7 +14,7 @@ SAID = "RINI_EXPOSURE_SAID"
 
 def lines() -> Iterator[str]:
     """A sentence for each thing that is open, with the variable that closes it."""
-    if not environment.is_loopback(settings.HOST):
+    if not addresses.is_loopback(settings.HOST):
         yield f"other machines reach it: HOST={settings.HOST}"
         if not settings.BEHIND_TLS_PROXY:
             yield "passwords travel unencrypted: put TLS before it, and BEHIND_TLS_PROXY=true"

@@ -1,4 +1,4 @@
-"""The processes that `manage.py up` runs beside the embedded servers: web server and worker."""
+"""The processes that `manage.py up` runs beside the embedded servers: web, worker and clock."""
 
 from __future__ import annotations
 
@@ -9,9 +9,12 @@ import sys
 from functools import partial
 from pathlib import Path
 
+from django.conf import settings
+
 from rini.running.supervision import Program
 
-GRACE_SECONDS = 10
+TIDYING_SECONDS = 8.0
+"""How long a process may take to store and settle once its answers have had their time to end."""
 
 
 class AddressTakenError(Exception):
@@ -44,44 +47,48 @@ def address(host: str, port: int) -> str:
     return f"http://[{name}]:{port}" if ":" in name else f"http://{name}:{port}"
 
 
-def web(name: str, listener: socket.socket, root: Path, max_message_bytes: int) -> Program:
+def web(name: str, listener: socket.socket, root: Path) -> Program:
     """A web server on the shared socket."""
-    options = {
-        "--fd": listener.fileno(),
-        "--timeout-graceful-shutdown": GRACE_SECONDS,
-        "--ws-max-size": max_message_bytes,
-        "--log-level": "warning",
-    }
     return Program(
         name=name,
-        argv=[
-            *(sys.executable, "-m", "uvicorn", "rini.asgi:application"),
-            # Whose word on the caller's address counts, rini.web.client decides.
-            *("--no-access-log", "--no-server-header", "--no-proxy-headers"),
-            *(str(part) for option in options.items() for part in option),
-        ],
+        argv=[sys.executable, "-m", "rini.server", "--fd", str(listener.fileno())],
         is_ready=partial(_answers, listener),
         folder=root,
         inherit=[listener.fileno()],
-        stop_seconds=GRACE_SECONDS + 2,
+        stop_seconds=settings.SHUTDOWN_GRACE_SECONDS + TIDYING_SECONDS,
     )
 
 
-def worker(schedule: Path, root: Path, concurrency: int) -> Program:
-    """A Celery worker with the clock of periodic tasks, whose last runs stand in `schedule`."""
+def clock(schedule: Path, root: Path) -> Program:
+    """What queues periodic tasks when their time comes; their last times stand in `schedule`.
+
+    A child of its own, and not one of the worker's that nobody would start again.
+    """
+    return Program(
+        name="clock",
+        argv=[
+            *(sys.executable, "-m", "celery", "--quiet", "-A", "rini", "beat"),
+            *("--schedule", str(schedule), "--pidfile", "", "--loglevel", "WARNING"),
+        ],
+        folder=root,
+    )
+
+
+def worker(root: Path, concurrency: int) -> Program:
+    """A Celery worker."""
     return Program(
         name="worker",
         argv=[
             # Who runs Rini as root need not hear of it at every start.
             *(sys.executable, "-W", "ignore:You're running the worker"),
-            *("-m", "celery", "--quiet", "-A", "rini", "worker", "--beat"),
-            *("--schedule", str(schedule), "--concurrency", str(concurrency)),
+            *("-m", "celery", "--quiet", "-A", "rini", "worker"),
+            *("--concurrency", str(concurrency)),
             *("--without-gossip", "--without-mingle", "--loglevel", "WARNING"),
         ],
         # SIGTERM gives running tasks CELERY_WORKER_SOFT_SHUTDOWN_TIMEOUT, then hands them back.
         environment={**os.environ, "REMAP_SIGTERM": "SIGQUIT"},
         folder=root,
-        stop_seconds=GRACE_SECONDS + 2,
+        stop_seconds=TIDYING_SECONDS,
     )
 
 

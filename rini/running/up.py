@@ -18,6 +18,7 @@ from socket import socket
 import psycopg
 from django.conf import settings
 
+from rini import metrics
 from rini.running import datadir, embedded, exposure, serving
 from rini.running.supervision import StartError, Supervisor, signals_interrupt
 
@@ -37,6 +38,7 @@ sed 's/.*"access_token": *"\\([^"]*\\)".*/\\1/')
 -d '{{"text": "Hello! 안녕하세요!", "provider": "demo", "model": "demo"}}'
 """
 PASSWORD = "  (user {name}, password {password}: shown this once)"  # noqa: S105  # a form for one
+NO_PASSWORD = "  (password lost: .venv/bin/python manage.py changepassword {name})"  # noqa: S105  # none
 
 
 def main() -> None:
@@ -121,21 +123,23 @@ def _migrations() -> Iterator[tuple[str, str]]:
 
 
 def _start_serving(supervisor: Supervisor, folder: Path, listener: socket) -> None:
-    _say("starting the web server and the worker")
+    _say("starting the web server, the worker and the clock")
+    metrics.begin_anew()
     root = settings.BASE_DIR
     web_workers = settings.WEB_WORKERS
     for number in range(1, web_workers + 1):
         name = f"web server {number}" if web_workers > 1 else "web server"
-        supervisor.start(serving.web(name, listener, root, settings.MAX_REQUEST_BYTES))
-    schedule = folder / "beat-schedule"
-    for old in folder.glob("beat-schedule*"):
+        supervisor.start(serving.web(name, listener, root))
+    for old in folder.glob("*-schedule*"):
         old.chmod(0o600)  # from before it was made so
-    supervisor.start(serving.worker(schedule, root, settings.WORKER_CONCURRENCY))
+    supervisor.start(serving.worker(root, settings.WORKER_CONCURRENCY))
+    supervisor.start(serving.clock(folder / "clock-schedule", root))
 
 
 def _greet(folder: Path, password: str) -> None:
     address = serving.address(settings.HOST, settings.PORT)
-    shown = PASSWORD.format(name=datadir.ADMIN, password=password) if password else ""
+    form = PASSWORD if password else NO_PASSWORD
+    shown = form.format(name=datadir.ADMIN, password=password)
     trial = TRIAL.format(address=address) if settings.OPEN_REGISTRATION else ""
     sys.stdout.write(GREETING.format(address=address, password=shown, trial=trial) + "\n")
     sys.stdout.flush()

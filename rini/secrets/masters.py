@@ -12,7 +12,7 @@ from pathlib import Path
 
 from django.conf import settings
 
-from rini import environment
+from rini.environment import secrets
 
 _read: dict[Path, tuple[int, list[bytes]]] = {}
 
@@ -27,5 +27,5 @@ def master_keys() -> list[bytes]:
     known = _read.get(file)
     if known is None or known[0] != changed:
         text: str = json.loads(file.read_text())["master_key"]
-        known = _read[file] = (changed, environment.master_keys("RINI_API_MASTER_KEY", text))
+        known = _read[file] = (changed, secrets.master_keys("RINI_API_MASTER_KEY", text))
     return known[1]

@@ -6,7 +6,7 @@ They name their columns (`names`): while a migration adds one, processes from be
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any, Generic, TypeVar, cast
@@ -15,20 +15,28 @@ from uuid import UUID, uuid4
 from django.db import DEFAULT_DB_ALIAS, connection, connections
 from django.db.models import Model, QuerySet
 from django.db.transaction import TransactionManagementError
+from psycopg import sql
 
 from rini.storage.postgres.base import DatabaseWrapper
 
 M = TypeVar("M", bound=Model)
+Parameters = Sequence[Any] | Mapping[str, Any]
 
 
-def execute(statement: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
-    """Run a statement; the rows that it brings."""
-    with cast(DatabaseWrapper, connections[DEFAULT_DB_ALIAS]).prepared_cursor() as cursor:
-        cursor.execute(statement, parameters)
+def execute(statement: str | sql.Composable, parameters: Parameters = ()) -> list[tuple[Any, ...]]:
+    """Run a statement; the rows that it brings.
+
+    A text is prepared. One that was put together for this call (of psycopg's `sql`) is not: each
+    would push another out of those that a connection keeps.
+    """
+    database = cast(DatabaseWrapper, connections[DEFAULT_DB_ALIAS])
+    is_lasting = isinstance(statement, str)
+    with database.prepared_cursor() if is_lasting else database.cursor() as cursor:
+        cursor.execute(statement, parameters or None)
         return cursor.fetchall() if cursor.description else []
 
 
-def selected(model: type[M], statement: str, parameters: Sequence[Any]) -> list[M]:
+def selected(model: type[M], statement: str, parameters: Parameters = ()) -> list[M]:
     """The rows of a statement that selects the `names` of `model`."""
     read = _reader(model)
     return [read(row) for row in execute(statement, parameters)]

@@ -19,7 +19,7 @@ from rest_framework.views import APIView, set_rollback
 
 from rini import errors
 from rini.errors import Forbidden, RiniError, problem
-from rini.web import refusals
+from rini.web import query, refusals
 from rini.web.request_id import request_id
 
 PROBLEM_JSON = "application/problem+json"
@@ -36,8 +36,8 @@ class SkipLimitPagination(BasePagination):
         self, queryset: Any, request: Request, view: APIView | None = None
     ) -> list[Any]:
         default = getattr(view, "default_limit", self.default_limit)
-        skip = _number(request, "skip", default=0, least=0)
-        limit = _number(request, "limit", default=default, least=1, most=MAX_LIMIT)
+        skip = query.whole(request, "skip") or 0
+        limit = query.whole(request, "limit", least=1, most=MAX_LIMIT) or default
         return list(queryset[skip : skip + limit])
 
     def get_paginated_response(self, data: Any) -> Response:
@@ -61,15 +61,6 @@ def _parameter(name: str, description: str, **schema: int) -> dict[str, Any]:
         "description": description,
         "schema": {"type": "integer", **schema},
     }
-
-
-def _number(request: Request, name: str, *, default: int, least: int, most: int = 2**31 - 1) -> int:
-    text = request.query_params.get(name, str(default))
-    if text.isascii() and text.isdigit() and len(text) <= 10 and least <= int(text) <= most:
-        return int(text)
-    raise errors.InvalidInput(
-        errors={name: [f"Give a whole number from {least} to {most}, not {text[:50]!r}."]}
-    )
 
 
 def exception_handler(error: Exception, context: Mapping[str, Any]) -> Response | None:
@@ -108,6 +99,14 @@ def as_rini_error(error: Exception) -> RiniError | None:  # noqa: PLR0911  # one
             return _like(error)
         case _:
             return None
+
+
+def known_error(error: BaseException) -> RiniError:
+    """What a caller is told of any failure. A bug is logged; they see its request's id, no more."""
+    known = as_rini_error(error) if isinstance(error, Exception) else None
+    if known is None:
+        log.error("unexpected error", exc_info=error)
+    return known or RiniError()
 
 
 def _like(error: exceptions.APIException) -> RiniError:

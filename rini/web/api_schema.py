@@ -66,8 +66,8 @@ class Schema(AutoSchema):
         return f"{self.method.lower()}_{words}" if words else self.method.lower()
 
     def get_tags(self) -> list[str]:
-        own: list[str] | None = getattr(self.view, "tags", None)
-        return own or [_API_OF.get(self.path.split("/")[1], "service")]
+        own: list[str] = getattr(self.view, "tags", [])
+        return own
 
     def get_operation(
         self, path: str, path_regex: str, path_prefix: str, method: str, registry: Any
@@ -120,18 +120,6 @@ _IDEMPOTENCY_KEY = {
         "Makes retries safe: for 24 hours the same key with the same body gets the stored answer."
     ),
     "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]+$"},
-}
-_API_OF = {
-    **dict.fromkeys(("users", "auth", "tokens"), "accounts"),
-    "api-keys": "provider keys",
-    **dict.fromkeys(("sessions", "search"), "sessions"),
-    "messages": "messages",
-    "llm": "llm",
-    "generations": "generations",
-    **dict.fromkeys(("usage", "budgets"), "usage"),
-    "v1": "openai",
-    **dict.fromkeys(("chat", "models"), "one-shot chat"),
-    "api": "other dialects",
 }
 
 

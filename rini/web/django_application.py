@@ -11,10 +11,12 @@ from collections.abc import Mapping
 from typing import IO, Any
 
 from django.core.handlers.asgi import ASGIHandler, ASGIRequest
+from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from starlette.types import Message, Receive, Scope
 
 from rini.errors import TooLarge
+from rini.web import request_log
 from rini.web.api import problem_response
 from rini.web.parsing import check_size
 
@@ -37,6 +39,12 @@ class DjangoApplication(ASGIHandler):
             await super().handle(scope, _limited(receive), send)
         except TooLarge as error:
             await self.send_response(problem_response(error), send)
+
+    async def get_response_async(self, request: HttpRequest) -> HttpResponseBase:
+        response = await super().get_response_async(request)
+        if request.resolver_match:
+            request_log.note(route=request_log.template_of(request.resolver_match.route))
+        return response
 
     def create_request(
         self, scope: Mapping[str, Any], body_file: IO[bytes]

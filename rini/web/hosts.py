@@ -13,7 +13,7 @@ from django.http.request import validate_host
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from rini.environment import LOOPBACK_NAMES
+from rini.environment.addresses import LOOPBACK_NAMES
 from rini.errors import InvalidInput, problem
 from rini.web.api import PROBLEM_JSON
 from rini.web.request_id import request_id

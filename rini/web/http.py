@@ -16,7 +16,6 @@ from functools import cache
 from typing import Any, ClassVar, TypeVar, cast
 
 import orjson
-import structlog
 from django.conf import settings
 from django.urls import URLPattern, re_path
 from django.utils.translation import get_language
@@ -26,26 +25,31 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from rini.errors import InvalidInput, MethodNotAllowed, RiniError, problem
-from rini.web import refusals, sse, standing
-from rini.web.api import PROBLEM_JSON, as_rini_error, field_errors
+from rini.errors import InvalidInput, MethodNotAllowed, NotFound, RiniError, problem
+from rini.web import refusals, request_log, sse, standing
+from rini.web.api import PROBLEM_JSON, field_errors, known_error
 from rini.web.once import answer_of, has_key, once
 from rini.web.parsing import check_is_json, parse_json, read_body
 from rini.web.request_id import request_id
 
 R = TypeVar("R")
 Handler = Callable[[Request], Awaitable[Response]]
-log = structlog.get_logger(__name__)
 
 
 class Endpoint:
     """One path. Subclasses define ``async def get(self, request)``, ``post`` and so on."""
 
+    tags: ClassVar[list[str]]
+    """What it belongs to in the OpenAPI document."""
     methods: ClassVar[tuple[str, ...]] = ("get", "post", "put", "patch", "delete")
     is_repeatable: ClassVar[bool] = True
     """Whether an ``Idempotency-Key`` is heeded; not where people prove who they are."""
 
+    template: str = ""
+    """Its path as people write it, for logs and metrics; `route` sets it."""
+
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        request_log.note(route=self.template or None)
         request = Request({**scope, "path_params": scope["url_route"]["kwargs"]}, receive)
         try:
             response = await self._answer(request)
@@ -53,13 +57,15 @@ class Endpoint:
             return
         except Exception as error:
             # The boundary of the process: what is not known here is a bug, and becomes a 500.
-            known = _known(error)
+            known = known_error(error)
             with suppress(RiniError):  # the answer matters more
                 await refusals.tell_soon(known)
             response = self.error_response(known)
         await response(scope, receive, send)
 
     async def _answer(self, request: Request) -> ASGIApp:
+        if any("\x00" in argument for argument in request.path_params.values()):
+            raise NotFound  # PostgreSQL keeps no NUL, so that nothing has such a name
         handler = self._handler(request)
         if self.is_repeatable and has_key(request.scope):
             return await once(self, handler, request)
@@ -111,17 +117,21 @@ class Whole(Endpoint):
         return await answer_of(self.app, request)
 
 
-def _known(error: Exception) -> RiniError:
-    known = as_rini_error(error)
-    if known is None:
-        log.exception("unexpected error", exc_info=error)
-        return RiniError()
-    return known
-
-
 def route(pattern: str, application: Any) -> URLPattern:
     """A path and its ASGI application, for Channels' `URLRouter`. (Django's types know views.)"""
+    if isinstance(application, Endpoint) and pattern:
+        application.template = request_log.template_of(pattern)
+    elif pattern:
+        application = _named(request_log.template_of(pattern), application)
     return cast(URLPattern, re_path(pattern, application))
+
+
+def _named(template: str, application: ASGIApp) -> ASGIApp:
+    async def noting(scope: Scope, receive: Receive, send: Send) -> None:
+        request_log.note(route=template)
+        await application(scope, receive, send)
+
+    return noting
 
 
 def json_response(
@@ -152,7 +162,7 @@ def validated(serializer_class: type[Serializer[Any]], body: Any, **options: Any
     that a body changes, `partial` where it may leave out what stays, its `context`.
     """
     if not isinstance(body, dict):
-        raise InvalidInput("The body must be a JSON object.")
+        raise InvalidInput(errors={"body": ["Give a JSON object."]})
     reader = serializer_class(**options) if options else _reader(serializer_class, get_language())
     try:
         return dict(reader.run_validation(body))

@@ -20,7 +20,7 @@ from uuid import UUID
 
 import orjson
 from django.conf import settings
-from django.db import connection, transaction
+from django.db import transaction
 from django.db.models import QuerySet
 from django.utils import timezone
 from django.utils.crypto import salted_hmac
@@ -30,6 +30,7 @@ from rini.models import IdempotentRequest
 from rini.secrets import sealed
 from rini.secrets.secret import Secret
 from rini.storage import heartbeat
+from rini.storage.statements import execute
 
 SALT = "rini.web.idempotency"
 UNGUESSABLE_CHARACTERS = 32
@@ -120,18 +121,16 @@ def forget_old() -> int:
     return IdempotentRequest.objects.filter(created_at__lte=_limit()).delete()[0]
 
 
+_INSERT = """
+    INSERT INTO rini_idempotentrequest (id, owner, body, process_id, created_at)
+    VALUES (%s, %s, %s, %s, %s) ON CONFLICT DO NOTHING RETURNING true
+"""
+
+
 def _insert(request: Asked) -> bool:
     """Whether this request is the first with its key."""
     row = (request.id, request.owner, request.body, heartbeat.process_id(), timezone.now())
-    with connection.cursor() as cursor:
-        cursor.execute(_INSERT, row)
-        return bool(cursor.rowcount)
-
-
-_INSERT = """
-    INSERT INTO rini_idempotentrequest (id, owner, body, process_id, created_at)
-    VALUES (%s, %s, %s, %s, %s) ON CONFLICT DO NOTHING
-"""
+    return bool(execute(_INSERT, row))
 
 
 def _claimed(request: Asked) -> QuerySet[IdempotentRequest]:

@@ -1,69 +1,131 @@
-"""What the lists of conversations take in their query, and how the OpenAPI document tells it."""
+"""The one reader of query parameters, for DRF's views and for endpoints.
+
+Each function takes a request, or a mapping of names to texts, and gives None for a parameter that
+is missing or empty: ``query.whole(request, "limit", least=1, most=100) or 10``. What is there and
+wrong raises `InvalidInput` with a message on the parameter's name.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Protocol, cast
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
-from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import OpenApiParameter
-from rest_framework.request import Request
+from django.utils.dateparse import parse_date, parse_datetime
 
 from rini.errors import InvalidInput
+from rini.timezones import is_timezone
 
 _FLAGS = {"true": True, "1": True, "false": False, "0": False}
+_YEARS = range(1970, 3000)
+"""Of the moments that are taken: a day more or less stays within what `datetime` can hold."""
 
 
-def flag(request: Request, name: str) -> bool | None:
-    """A switch in the query; None if it is not there. Raises `InvalidInput`."""
-    text = request.query_params.get(name)
-    if text is None:
-        return None
-    if text.lower() not in _FLAGS:
-        raise _invalid(name, f"Give true or false, not {text[:50]!r}.")
-    return _FLAGS[text.lower()]
+class Asked(Protocol):
+    """A request of DRF's or of starlette's."""
+
+    @property
+    def query_params(self) -> Mapping[str, str]: ...
 
 
-def choice(request: Request, name: str, choices: Iterable[str]) -> str | None:
-    """One of `choices` in the query; None if it is not there. Raises `InvalidInput`."""
-    text = request.query_params.get(name)
-    if text is not None and text not in choices:
-        raise _invalid(name, f"Give {' or '.join(choices)}, not {text[:50]!r}.")
-    return text
+Source = Asked | Mapping[str, str]
 
 
-def message_id(request: Request, name: str) -> int | None:
-    """A message's id in the query; None if it is not there. Raises `InvalidInput`."""
-    text = request.query_params.get(name)
-    if text is None:
-        return None
-    if not (text.isascii() and text.isdigit() and len(text) < 19):
-        raise _invalid(name, f"Give a message's id, not {text[:50]!r}.")
-    return int(text)
-
-
-def uuid(request: Request, name: str) -> UUID | None:
-    """An id in the query; None if it is not there. Raises `InvalidInput`."""
-    text = request.query_params.get(name)
-    try:
-        return UUID(text) if text is not None else None
-    except ValueError:
-        raise _invalid(name, f"Give an id, not {str(text)[:50]!r}.") from None
-
-
-def text(request: Request, name: str, most: int = 200) -> str | None:
-    """A text in the query; None if it is not there. Raises `InvalidInput`."""
-    found = request.query_params.get(name)
+def text(source: Source, name: str, *, most: int = 200) -> str | None:
+    """A text of at most `most` characters, without NUL, which PostgreSQL does not keep."""
+    found = _given(source, name)
     if found is not None and (len(found) > most or "\x00" in found):
         raise _invalid(name, f"Give a text of at most {most} characters, without NUL.")
     return found
 
 
-def described(
-    name: str, description: str, kind: OpenApiTypes = OpenApiTypes.STR
-) -> OpenApiParameter:
-    """A parameter's entry in the OpenAPI document."""
-    return OpenApiParameter(name, kind, description=description)
+def flag(source: Source, name: str) -> bool | None:
+    """A switch: ``true`` or ``1``, ``false`` or ``0``, in any case."""
+    found = _given(source, name)
+    if found is None:
+        return None
+    if found.lower() not in _FLAGS:
+        raise _invalid(name, f"Give true or false, not {_shown(found)}.")
+    return _FLAGS[found.lower()]
+
+
+def choice(source: Source, name: str, choices: Iterable[str]) -> str | None:
+    """One of `choices`."""
+    found = _given(source, name)
+    if found is not None and found not in choices:
+        *others, last = choices
+        listed = f"{', '.join(others)} or {last}" if others else last
+        raise _invalid(name, f"Give {listed}, not {_shown(found)}.")
+    return found
+
+
+def whole(source: Source, name: str, *, least: int = 0, most: int = 2**31 - 1) -> int | None:
+    """A whole number from `least` (not below 0) to `most`."""
+    found = _given(source, name)
+    if found is None:
+        return None
+    # The length first: Python refuses to read thousands of digits.
+    if found.isascii() and found.isdigit() and len(found) <= 19 and least <= int(found) <= most:
+        return int(found)
+    raise _invalid(name, f"Give a whole number from {least} to {most}, not {_shown(found)}.")
+
+
+def message_id(source: Source, name: str) -> int | None:
+    """The id of a message, or what could be one."""
+    return whole(source, name, most=2**63 - 1)
+
+
+def uuid(source: Source, name: str) -> UUID | None:
+    """The id of anything but a message."""
+    found = _given(source, name)
+    try:
+        return UUID(found) if found is not None else None
+    except ValueError:
+        raise _invalid(name, f"{_shown(found or '')} is no id.") from None
+
+
+def timezone(source: Source, name: str) -> str | None:
+    """The name of a time zone."""
+    found = _given(source, name)
+    if found is not None and not is_timezone(found):
+        raise _invalid(name, f"{_shown(found)} is no time zone; “Asia/Seoul” is one.")
+    return found
+
+
+def moment(source: Source, name: str, zone: ZoneInfo, *, through: bool = False) -> datetime | None:
+    """A moment (ISO 8601), or the beginning of a date, in UTC; with `through` the date's end.
+
+    A date, and a moment without an offset, are those of `zone`.
+    """
+    found = _given(source, name)
+    if found is None:
+        return None
+    at = _parsed(found.replace(" ", "+"), through)  # a plus in a query reads as a blank
+    if at is None:
+        raise _invalid(name, f"{_shown(found)} is neither a date nor a moment.")
+    return (at if at.tzinfo else at.replace(tzinfo=zone)).astimezone(UTC)
+
+
+def _parsed(found: str, through: bool) -> datetime | None:
+    try:
+        day, at = parse_date(found), parse_datetime(found)
+    except ValueError:  # it has the form of one, and there is no such day
+        return None
+    if day is not None and day.year in _YEARS:
+        return datetime(day.year, day.month, day.day) + timedelta(days=through)
+    return at if day is None and at is not None and at.year in _YEARS else None
+
+
+def _given(source: Source, name: str) -> str | None:
+    # A request of starlette's is a mapping too, of other things.
+    parameters: Mapping[str, str] = getattr(source, "query_params", cast(Mapping[str, str], source))
+    return parameters.get(name) or None
+
+
+def _shown(found: str) -> str:
+    return repr(found[:60])
 
 
 def _invalid(name: str, message: str) -> InvalidInput:

@@ -24,14 +24,14 @@ def add_price(model: str = "모델", **fields: Any) -> Price:
     """A price of $1 in and $2 out per million tokens since long ago."""
     rates = {"input_rate": DOLLAR, "output_rate": 2 * DOLLAR, "effective_from": LONG_AGO}
     price = Price.objects.create(provider=PROVIDER, model=model, **{**rates, **fields})
-    pricing._remembered.clear()
+    pricing._rows.forget()
     return price
 
 
 def forget_prices() -> None:
     with unlocked():
         Price.objects.filter(provider=PROVIDER).delete()
-    pricing._remembered.clear()
+    pricing._rows.forget()
 
 
 def placement(**fields: Any) -> dict[str, Any]:

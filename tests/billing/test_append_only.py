@@ -8,6 +8,7 @@ from django.db import IntegrityError, transaction
 
 from billing import holds
 from billing.models import Hold, Price, UsageRecord
+from billing.purposes import Purpose
 from billing.usage import Usage
 from tests.billing.ledger_world import PROVIDER, outcome, placement, settled
 
@@ -53,7 +54,7 @@ def test_whatever_a_vendor_calls_itself_its_call_is_settled(priced: None) -> Non
 
 async def test_calls_at_the_same_time_are_placed_and_settled(priced: None) -> None:
     ids = [uuid4() for _ in range(20)]
-    payer = holds.Payer(uuid4(), "chat")
+    payer = holds.Payer(uuid4(), Purpose.CHAT)
     placing = (
         holds.place(i, payer, provider=PROVIDER, model="모델", estimated_input_tokens=10)
         for i in ids
@@ -64,7 +65,7 @@ async def test_calls_at_the_same_time_are_placed_and_settled(priced: None) -> No
 
 
 async def test_a_released_hold_leaves_no_row(priced: None) -> None:
-    hold_id, payer = uuid4(), holds.Payer(uuid4(), "chat")
+    hold_id, payer = uuid4(), holds.Payer(uuid4(), Purpose.CHAT)
     await holds.place(hold_id, payer, provider=PROVIDER, model="모델", estimated_input_tokens=10)
     await holds.release(hold_id)
     assert await holds.settle(hold_id, outcome()) is None

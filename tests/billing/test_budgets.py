@@ -258,6 +258,12 @@ def test_a_window_begins_at_midnight_of_its_own_clock(
     assert found == (moment(starts), moment(ends) if ends else None)
 
 
+def test_a_period_that_there_is_not_is_no_month() -> None:
+    for period in ("quarter", "", "Day", "monthly"):
+        with pytest.raises(ValueError, match="Period"):
+            periods.window(period, "UTC", datetime.now(UTC))
+
+
 def test_a_replaced_budget_is_the_only_one(priced: None) -> None:
     token = UUID(int=7)
     budget("token", token, DOLLAR, period="day")

@@ -12,6 +12,7 @@ from django.utils import timezone
 from billing import holds
 from billing.ledger import Outcome
 from billing.models import Hold, UsageRecord, UsageSource, UsageStatus
+from billing.purposes import Purpose
 from billing.usage import Usage
 from providers.tasks import sweep
 from rini.models import Process
@@ -24,7 +25,7 @@ def hold(database: None) -> Hold:
     """A hold of a process that never lived."""
     return Hold.objects.create(
         user_id=uuid4(),
-        purpose="chat",
+        purpose=Purpose.CHAT,
         message_id=4,
         provider="local",
         model="m",

@@ -35,7 +35,7 @@ def prices(database: None) -> Iterator[None]:
     yield
     with unlocked():
         Price.objects.filter(provider=PROVIDER).delete()
-    pricing._remembered.clear()
+    pricing._rows.forget()
     connection.close()
 
 

@@ -75,7 +75,10 @@ def test_pages_give_every_row_once_also_while_rows_are_added(priced: None, alice
     [
         ({"cursor": "nonsense"}, "cursor"),
         ({"cursor": "AAAA"}, "cursor"),
-        ({"limit": "0"}, "limit"),
+        *(({"limit": limit}, "limit") for limit in ("0", "1001", "ten", "9" * 5000)),
+        *(({name: "\x00"}, name) for name in ("provider", "model", "user_id", "session_id")),
+        ({"start_date": "\x00"}, "start_date"),
+        ({"timezone": "\x00"}, "timezone"),
         ({"start_date": "어제"}, "start_date"),
         ({"end_date": "2026-02-30"}, "end_date"),
         ({"start_date": "2026-02-02", "end_date": "2026-01-01"}, "end_date"),
@@ -90,6 +93,22 @@ def test_a_bad_filter_is_named(
     answer = alice.get("/usage/", params=query)
     assert answer.status_code == 400
     assert answer.json()["errors"].keys() == {field}
+
+
+@pytest.mark.parametrize("path", ["summary", "cost-estimation", "export"])
+def test_a_bad_filter_is_told_before_the_answer_begins(
+    path: str, alice: User, database: None
+) -> None:
+    answer = alice.get(f"/usage/{path}/", params={"model": "\x00"})
+    assert answer.status_code == 400
+    assert answer.json()["errors"].keys() == {"model"}
+
+
+def test_an_empty_parameter_is_a_missing_one(priced: None, alice: User) -> None:
+    called(alice)
+    everything = get(alice, "/usage/")
+    empty = dict.fromkeys(("limit", "cursor", "model", "session_id", "user_id", "timezone"), "")
+    assert get(alice, "/usage/", **empty) == everything
 
 
 def test_nobody_sees_what_others_have_used(

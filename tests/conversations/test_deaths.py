@@ -6,8 +6,10 @@ import os
 import signal
 import time
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from typing import Any
 
+import httpx
 import pytest
 
 from billing.models import Hold, UsageRecord
@@ -16,8 +18,9 @@ from conversations.models import Generation, JournalSegment
 from providers.tasks import sweep
 from rini.models import Process
 from tests.conftest import User
-from tests.conversations.conftest import eventually, generate
+from tests.conversations.conftest import eventually, generate, new_session
 from tests.conversations.reading import Reader, read, text_of
+from tests.conversations.windows import Window
 from tests.rini_server import RiniServer
 from tests.vendors.script import Script
 from tests.vendors.stage import Call, Stage
@@ -124,6 +127,67 @@ def test_a_terminated_process_ends_its_answers_itself(
     rest = read(alice, f"/generations/{generation_id}/events", after=reader.events[-1].id)
     assert reader.text + text_of(rest) == message["content"]
     assert rest[-1].type == "generation.interrupted"
+
+
+BRIEF = Script(pieces=[f"{n}번 " for n in range(30)], delay=0.05)
+
+
+@pytest.mark.parametrize("reader", ["nobody", "events", "socket", "stateless"])
+def test_after_sigterm_an_answer_may_end_whoever_reads_it(
+    alice: User, stage: Stage, start_server: Callable[..., RiniServer], reader: str
+) -> None:
+    ending = start_server(SHUTDOWN_GRACE_SECONDS="10")
+    session = new_session(alice)
+    stage.next(BRIEF)
+    body = {"text": "질문", "provider": "local", "model": "played"}
+    with ExitStack() as readers:
+        ended: Callable[[], Any] = lambda: None  # noqa: E731  # nobody reads
+        if reader == "socket":
+            window = readers.enter_context(Window(alice, ending, session)).ready()
+            window.generate()
+            ended = window.until_end
+        elif reader == "stateless":
+            stream = {**body, "stream": True}
+            ended = Reader(alice, "POST", f"{ending.url}/llm/text-completion/", stream).ended
+        else:
+            url = f"{ending.url}/sessions/{session}/generations/"
+            begun = alice.post(url, json=body).json()["id"]
+            if reader == "events":
+                ended = Reader(alice, "GET", f"{ending.url}/generations/{begun}/events").ended
+        eventually(lambda: stage.calls and stage.calls[0].pieces_sent > 2)
+        os.kill(ending.process.pid, signal.SIGTERM)
+        last = ended()
+        assert ending.process.wait(15) is not None
+    if reader == "socket":
+        assert last[-1]["type"] == "generation.completed"
+    elif last is not None:
+        assert last.type == "generation.completed"
+    if reader != "stateless":
+        assert told(alice, session)["content"] == "".join(BRIEF.pieces or ())
+    assert UsageRecord.objects.get().status == "completed"
+
+
+def test_a_process_that_is_ending_takes_no_connections_and_says_so(
+    alice: User, session: str, stage: Stage, start_server: Callable[..., RiniServer]
+) -> None:
+    ending = start_server(SHUTDOWN_GRACE_SECONDS="10")
+    stage.next(BRIEF)
+    body = {"text": "질문", "provider": "local", "model": "played"}
+    with httpx.Client(base_url=ending.url, timeout=10) as kept:
+        assert kept.get("/readyz").status_code == 200
+        alice.post(f"{ending.url}/sessions/{session}/generations/", json=body)
+        stage.wait_for_call()
+        os.kill(ending.process.pid, signal.SIGTERM)
+        answer = eventually(lambda: _draining(kept))
+        assert answer["status"] == "draining"
+        with pytest.raises(httpx.ConnectError):
+            httpx.get(f"{ending.url}/livez")
+    ending.process.wait(15)
+
+
+def _draining(kept: httpx.Client) -> dict[str, Any] | None:
+    answer = kept.get("/readyz")
+    return dict(answer.json()) if answer.status_code == 503 else None
 
 
 def test_a_process_that_was_given_up_writes_nothing_when_it_comes_back(

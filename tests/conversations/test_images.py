@@ -17,6 +17,7 @@ import pytest
 from django.conf import settings
 from PIL import Image
 
+from conversations.answering.images import GONE
 from conversations.files import attachments
 from conversations.models import Message
 from tests.conftest import User
@@ -366,4 +367,4 @@ def test_a_lost_file_is_told_as_lost(alice: User, session: str, stage: Stage) ->
     assert alice.get(f"/messages/{question['id']}/file").status_code == 404
     body = {"text": "그래도", "provider": "local", "model": "seeing", "session_id": session}
     assert alice.post("/llm/text-completion/", json=body).status_code == 200
-    assert attachments.GONE in json.dumps(stage.wait_for_call(2).body)
+    assert GONE in json.dumps(stage.wait_for_call(2).body)

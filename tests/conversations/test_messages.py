@@ -13,6 +13,7 @@ from tests.vendors.stage import Stage
 FIELDS = {
     *("id", "session_id", "user_id", "parent_message_id", "role", "content", "reasoning"),
     *("file_reference", "original_filename", "mime_type", "status", "model_used", "provider"),
+    "finish_reason",
     *("prompt_tokens", "completion_tokens", "token_count", "response_time_ms"),
     *("time_to_first_token_ms", "cost", "citations", "tool_calls", "created_at"),
 }

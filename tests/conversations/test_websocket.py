@@ -213,6 +213,36 @@ def test_many_answers_come_at_once(
     assert len(by_message["text.delta"]) == 10 * len(SLOW.pieces or ())
 
 
+def test_answers_of_one_session_can_be_told_apart(
+    alice: User, server: RiniServer, other_server: RiniServer, session: str, stage: Stage
+) -> None:
+    scripts = {
+        name: Script(pieces=[f"{name}{n} " for n in range(30)], delay=0.01) for name in ("가", "나")
+    }
+    for name, script in scripts.items():
+        stage.always(script, model=name)
+    by_answer: defaultdict[str, list[Message]] = defaultdict(list)
+    with (
+        Window(alice, server, session) as window,
+        Window(alice, other_server, session) as elsewhere,
+    ):
+        elsewhere.ready()
+        window.ready()
+        for name in scripts:
+            window.generate(model=name)
+        for reader in (window, elsewhere):
+            by_answer.clear()
+            while sum("message" in events[-1] for events in by_answer.values()) < 2:
+                message = reader.receive()
+                by_answer[message["generation_id"]].append(message)
+            for events in by_answer.values():
+                assert [m["seq"] for m in events] == list(range(1, len(events) + 1))
+                assert text_in(events) == "".join(scripts[events[0]["model"]].pieces or ())
+                begun = events[0]["generation_id"]
+                window.send("attach", generation_id=begun, after=2)
+                assert {m["generation_id"] for m in window.until_end()} == {begun}
+
+
 def test_a_window_that_closes_stops_nothing(
     alice: User, server: RiniServer, session: str, stage: Stage
 ) -> None:

@@ -49,6 +49,12 @@ def test_a_model_that_one_cannot_use_is_not_there(bob: User, name: str) -> None:
     assert caught.value.code == "model_not_found"
 
 
+@pytest.mark.parametrize("name", ["%00", "openai/gpt%00", "demo/%00/demo"])
+def test_no_model_has_a_nul_in_its_name(alice: User, name: str) -> None:
+    answer = alice.get(f"/v1/models/{name}")
+    assert (answer.status_code, answer.json()["error"]["type"]) == (404, "invalid_request_error")
+
+
 def test_a_token_sees_the_models_that_it_is_for(alice: User) -> None:
     add_keys(alice)
     made = alice.post("/tokens/", json={"name": "앱", "allowed_models": ["openai/*"]})

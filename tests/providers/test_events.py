@@ -54,7 +54,14 @@ def test_a_stream_without_a_finish_reason_is_incomplete() -> None:
         ("content_filter", "content_filter"),
         ("function_call", "tool_calls"),
         ("eos", "stop"),
+        ("STOP", "stop"),
+        ("end_turn", "stop"),
+        ("model_context_window_exceeded", "length"),
+        ("sensitive", "content_filter"),
         ("error", "incomplete"),
+        ("network_error", "incomplete"),
+        ("insufficient_system_resource", "incomplete"),
+        ("tired", "incomplete"),
     ],
 )
 def test_finish_reasons_are_read_into_our_own(said: str, read_as: str) -> None:

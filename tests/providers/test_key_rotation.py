@@ -15,7 +15,7 @@ from pytest_django import Settings
 from accounts.models import User
 from providers import keys
 from providers.models import ApiKey, Provider
-from rini import environment
+from rini.environment.secrets import master_keys
 from rini.running import datadir
 from rini.secrets import crypto, sealed
 from rini.secrets.secret import Secret
@@ -143,8 +143,8 @@ def test_a_key_that_does_not_open_is_not_replaced_by_the_operator_s(
 @pytest.mark.parametrize("value", ["{},", ",{}", "{},,{}", "{}, ,{}"])
 def test_an_empty_part_among_the_master_keys_is_refused(value: str) -> None:
     key = base64.b64encode(secrets.token_bytes(32)).decode()
-    with pytest.raises(SystemExit, match="RINI_API_MASTER_KEY has an empty part"):
-        environment.master_keys("RINI_API_MASTER_KEY", value.format(key, key))
+    with pytest.raises(SystemExit, match="RINI_API_MASTER_KEY has an empty key"):
+        master_keys("RINI_API_MASTER_KEY", value.format(key, key))
 
 
 def test_where_the_keys_come_from_the_environment_a_new_one_is_told(user: User) -> None:

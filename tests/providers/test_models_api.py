@@ -12,6 +12,7 @@ from providers.models import Provider
 from rini.secrets.secret import Secret
 from tests.conftest import User
 
+WITHOUT_A_KEY = {"demo", "offline"}
 FIELDS = {
     *("id", "provider", "kind", "context_window", "max_output_tokens", "dimensions"),
     *("vision", "tools", "prices"),
@@ -30,8 +31,10 @@ def add_key(owner: httpx.Client, provider: str) -> str:
     return made
 
 
-def test_without_a_key_the_demo_is_what_there_is(alice: User) -> None:
-    (demo,) = models(alice).values()
+def test_without_a_key_there_are_the_demo_and_the_offline_models(alice: User) -> None:
+    found = models(alice)
+    assert {row["provider"] for row in found.values()} == WITHOUT_A_KEY
+    demo = found["demo/demo"]
     assert set(demo) == FIELDS
     assert (demo["id"], demo["provider"], demo["kind"]) == ("demo/demo", "demo", "chat")
     assert demo["prices"]["input"] == demo["prices"]["output"] == "0.000000000"
@@ -39,10 +42,10 @@ def test_without_a_key_the_demo_is_what_there_is(alice: User) -> None:
 
 def test_a_key_opens_its_provider_s_models_for_its_owner(alice: User, bob: User) -> None:
     key = add_key(alice, "openai")
-    assert {row["provider"] for row in models(alice).values()} == {"demo", "openai"}
-    assert {row["provider"] for row in models(bob).values()} == {"demo"}
+    assert {row["provider"] for row in models(alice).values()} == {"openai", *WITHOUT_A_KEY}
+    assert {row["provider"] for row in models(bob).values()} == WITHOUT_A_KEY
     alice.delete(f"/api-keys/{key}")
-    assert {row["provider"] for row in models(alice).values()} == {"demo"}
+    assert {row["provider"] for row in models(alice).values()} == WITHOUT_A_KEY
 
 
 def test_a_conversation_s_key_opens_no_models_beyond_it(alice: User) -> None:
@@ -52,7 +55,7 @@ def test_a_conversation_s_key_opens_no_models_beyond_it(alice: User) -> None:
         Secret("sk-0123456789"),
         session_id=uuid4(),
     )
-    assert {row["provider"] for row in models(alice).values()} == {"demo"}
+    assert {row["provider"] for row in models(alice).values()} == WITHOUT_A_KEY
 
 
 def test_prices_are_dollars_per_million_tokens_with_nine_places(alice: User) -> None:

@@ -29,7 +29,7 @@ def rolled_back(database: None) -> Iterator[None]:
     with unlocked():
         yield
         transaction.set_rollback(True)
-    pricing._remembered.clear()
+    pricing._rows.forget()
     connection.close()
 
 
@@ -192,6 +192,7 @@ def test_known_models_cost_what_their_vendors_say(database: None) -> None:
         15 * million,
     )
     assert rates("demo", "demo") == rates("local", "무엇이든") == (0, None, None, 0)
+    assert rates("offline", "multilingual-e5-small") == (0, None, None, 0)
     assert pricing.price_of("zhipu", "glm-4-plus", now, 1) is None
 
 

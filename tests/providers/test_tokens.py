@@ -4,6 +4,7 @@ import pytest
 import tiktoken
 
 from conversations.answering import context
+from conversations.answering.choice import Choice
 from conversations.tree import PathTurn
 from providers import tokens
 from providers.catalogue import Route
@@ -47,8 +48,8 @@ def test_a_model_with_a_coarser_vocabulary_is_told_less_of_the_same_conversation
 ) -> None:
     question = PathTurn(9, "user", KOREAN, tokens.count(KOREAN))
     told = {
-        model: context.of("", turns(), question, route(model), llm_params={}, most_turns=None)
+        model: context.of("", turns(), question, route(model), Choice())
         for model in ("gpt-4o", "gpt-4")
     }
-    assert len(told["gpt-4o"].messages) == 5
-    assert len(told["gpt-4"].messages) < 5
+    assert len(told["gpt-4o"].turns) == 5
+    assert len(told["gpt-4"].turns) < 5

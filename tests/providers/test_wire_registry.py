@@ -5,7 +5,7 @@ import pytest
 from providers.wires.registry import close_all, wire_named
 
 
-@pytest.mark.parametrize("name", ["openai", "litellm", "demo"])
+@pytest.mark.parametrize("name", ["openai", "litellm", "demo", "offline"])
 def test_a_wire_is_one_for_the_whole_process(name: str) -> None:
     assert wire_named(name) is wire_named(name)
 

@@ -9,7 +9,7 @@ from collections.abc import Callable
 import httpx
 import pytest
 
-from rini import environment
+from rini.environment import addresses
 from tests.conftest import User
 from tests.rini_server import RiniServer
 
@@ -20,7 +20,7 @@ QUESTION = {"text": "?", "provider": "demo", "model": "demo"}
 @pytest.fixture(scope="module")
 def named(start_server: Callable[..., RiniServer]) -> RiniServer:
     """A server with names, as one's own machine has them."""
-    names = ",".join([*environment.host_names("127.0.0.1"), "rini_web", ".example.com"])
+    names = ",".join([*addresses.names_of("127.0.0.1"), "rini_web", ".example.com"])
     return start_server(
         ALLOWED_HOSTS=names, BEHIND_TLS_PROXY="true", ANONYMOUS_ACCESS="true", DEBUG="true"
     )
@@ -31,10 +31,10 @@ def get(server: RiniServer, path: str, host: str) -> httpx.Response:
 
 
 def test_an_installation_of_ones_own_has_the_loopbacks_names() -> None:
-    assert environment.host_names("127.0.0.1") == ["127.0.0.1", "localhost", "[::1]"]
-    assert environment.host_names("192.0.2.4")[-1] == "192.0.2.4"
-    assert environment.host_names("::") == ["127.0.0.1", "localhost", "[::1]"]
-    assert environment.host_names("2001:db8::1")[-1] == "[2001:db8::1]"
+    assert addresses.names_of("127.0.0.1") == ["127.0.0.1", "localhost", "[::1]"]
+    assert addresses.names_of("192.0.2.4")[-1] == "192.0.2.4"
+    assert addresses.names_of("::") == ["127.0.0.1", "localhost", "[::1]"]
+    assert addresses.names_of("2001:db8::1")[-1] == "[2001:db8::1]"
 
 
 @pytest.mark.parametrize("path", PATHS)

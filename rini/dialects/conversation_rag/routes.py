@@ -18,7 +18,8 @@ from accounts import credentials, refresh
 from accounts.authentication import Caller, caller_of
 from accounts.serializers import Credentials, Password, Registration, UserName
 from conversations import lifetime, numbered
-from conversations.answering import answers, generation, journal, transcript
+from conversations.answering import answers, generation, journal, opening, transcript
+from conversations.answering.choice import Choice
 from conversations.answering.events import JournalEvent
 from conversations.answering.generation import Running
 from conversations.api.serializers import TextField
@@ -68,6 +69,8 @@ class ConversationChatRequest(serializers.Serializer[Any]):
 class ConversationEndpoint(Endpoint):
     """Errors are ``{"error": "…"}``."""
 
+    tags = ["conversation RAG"]
+
     def error_response(self, error: RiniError) -> Response:
         body = {"error": sentence(error)}
         return json_response(body, status=error.status, headers=error.headers)
@@ -76,7 +79,12 @@ class ConversationEndpoint(Endpoint):
 class Register(ConversationEndpoint):
     is_repeatable = False
 
-    @extend_schema(request=NewUser, responses={201: OpenApiTypes.OBJECT}, auth=[])
+    @extend_schema(
+        summary="Open an account (conversation RAG)",
+        request=NewUser,
+        responses={201: OpenApiTypes.OBJECT},
+        auth=[],
+    )
     async def post(self, request: Request) -> Response:
         """Open an account."""
         fields = validated(NewUser, await json_body(request))
@@ -87,7 +95,12 @@ class Register(ConversationEndpoint):
 class Login(ConversationEndpoint):
     is_repeatable = False
 
-    @extend_schema(request=Credentials, responses={200: OpenApiTypes.OBJECT}, auth=[])
+    @extend_schema(
+        summary="Log in (conversation RAG)",
+        request=Credentials,
+        responses={200: OpenApiTypes.OBJECT},
+        auth=[],
+    )
     async def post(self, request: Request) -> Response:
         """Log in: an access token."""
         fields = validated(Credentials, await json_body(request))
@@ -97,7 +110,11 @@ class Login(ConversationEndpoint):
 
 
 class Create(ConversationEndpoint):
-    @extend_schema(request=NewConversation, responses={200: OpenApiTypes.OBJECT})
+    @extend_schema(
+        summary="Begin a conversation",
+        request=NewConversation,
+        responses={200: OpenApiTypes.OBJECT},
+    )
     async def post(self, request: Request) -> Response:
         """Begin a conversation. Its key, if it has one, serves it alone."""
         caller = await caller_of(request.headers)
@@ -115,7 +132,7 @@ class Create(ConversationEndpoint):
 
 
 class History(ConversationEndpoint):
-    @extend_schema(responses={200: OpenApiTypes.OBJECT})
+    @extend_schema(summary="Show a conversation", responses={200: OpenApiTypes.OBJECT})
     async def get(self, request: Request) -> Response:
         """A conversation with its messages, oldest first."""
         caller = await caller_of(request.headers)
@@ -124,7 +141,7 @@ class History(ConversationEndpoint):
 
 
 class List(ConversationEndpoint):
-    @extend_schema(responses={200: OpenApiTypes.OBJECT})
+    @extend_schema(summary="List conversations", responses={200: OpenApiTypes.OBJECT})
     async def get(self, request: Request) -> Response:
         """The caller's conversations, newest first."""
         caller = await caller_of(request.headers)
@@ -133,7 +150,9 @@ class List(ConversationEndpoint):
 
 
 class Delete(ConversationEndpoint):
-    @extend_schema(request=None, responses={200: OpenApiTypes.OBJECT})
+    @extend_schema(
+        summary="Delete a conversation", request=None, responses={200: OpenApiTypes.OBJECT}
+    )
     async def post(self, request: Request) -> Response:
         """Delete a conversation with its messages and its key."""
         caller = await caller_of(request.headers)
@@ -144,7 +163,9 @@ class Delete(ConversationEndpoint):
 
 class Chat(ConversationEndpoint):
     @extend_schema(
-        request=ConversationChatRequest, responses={(200, "text/event-stream"): OpenApiTypes.STR}
+        summary="Chat in a conversation",
+        request=ConversationChatRequest,
+        responses={(200, "text/event-stream"): OpenApiTypes.STR},
     )
     async def post(self, request: Request) -> Response:
         """A message, and its answer as it is written. A client that goes away stops it.
@@ -173,7 +194,9 @@ async def _start(request: Request) -> Running:
     number = _number(request)
     body = validated(ConversationChatRequest, await json_body(request))
     conversation = await in_database(numbered.find, caller.user, number)
-    turn = await in_database(transcript.open_turn, caller, conversation.id, text=body["message"])
+    turn = await in_database(
+        opening.open_turn, caller, conversation.id, Choice(), text=body["message"]
+    )
     return generation.start(turn)
 
 

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 import orjson
 
-from conversations.answering.events import JournalEvent, failure_of
+from conversations.answering.events import EventType, JournalEvent, failure_of
 from rini.errors import RiniError
 
 SHOWN_ROLES = ("user", "assistant")
@@ -64,7 +64,7 @@ def listed(conversation: Conversation) -> dict[str, Any]:
 
 def objects(event: JournalEvent) -> list[dict[str, str]]:
     """An event as the stream has it: the end is two objects, much is nothing."""
-    if event.type == "text.delta":
+    if event.type == EventType.TEXT:
         return [{"event": "message", "data": event.data["text"]}]
     if not event.is_terminal:
         return []

@@ -16,7 +16,8 @@ from starlette.responses import Response
 
 from accounts.authentication import Caller
 from accounts.guest import caller_or_guest
-from conversations.answering import generation, journal, stateless, stopping, transcript
+from conversations.answering import generation, journal, opening, stateless, stopping
+from conversations.answering.choice import Choice
 from conversations.api.serializers import ChatMessageSerializer, TextField
 from providers import access, reachability
 from providers.models import ModelKind
@@ -47,49 +48,55 @@ class OneShotChatRequest(serializers.Serializer[Any]):
 class OneShotEndpoint(Endpoint):
     """Errors are ``{"detail": "…"}``."""
 
+    tags = ["one-shot chat"]
+
     def error_response(self, error: RiniError) -> Response:
         body = {"detail": sentence(error)}
         return json_response(body, status=error.status, headers=error.headers)
 
 
 class Chat(OneShotEndpoint):
-    @extend_schema(request=OneShotChatRequest, responses={200: OpenApiTypes.OBJECT})
+    @extend_schema(
+        summary="Chat (one shot)", request=OneShotChatRequest, responses={200: OpenApiTypes.OBJECT}
+    )
     async def post(self, request: Request) -> Response:
         """A message, and its answer. A client that goes away stops the answer."""
         caller = await caller_or_guest(request.headers)
         body = validated(OneShotChatRequest, await json_body(request))
-        asked = {"model": body.get("model") or None, "llm_params": _llm_params(body)}
-        call = await in_database(stateless.prepare, caller, translate.messages(body), asked)
+        call = await in_database(stateless.prepare, caller, translate.messages(body), _choice(body))
         told = await unless_disconnected(request, stateless.answer(call))
         answered = call.record.model_answered if call.record else ""
         return json_response(translate.answer(told, answered or call.target.model, timezone.now()))
 
 
 class ChatStream(OneShotEndpoint):
-    @extend_schema(request=OneShotChatRequest, responses={200: OpenApiTypes.OBJECT})
+    @extend_schema(
+        summary="Begin an answer (one shot)",
+        request=OneShotChatRequest,
+        responses={200: OpenApiTypes.OBJECT},
+    )
     async def post(self, request: Request) -> Response:
         """A message; its answer is at ``/chat/stream/{stream_id}`` for an hour."""
         caller = await caller_or_guest(request.headers)
         body = validated(OneShotChatRequest, await json_body(request))
         turn = await in_database(
-            transcript.open_passing_turn,
-            caller,
-            translate.messages(body),
-            model=body.get("model") or None,
-            llm_params=_llm_params(body),
+            opening.open_passing_turn, caller, translate.messages(body), _choice(body)
         )
         running = generation.start(turn)
         return json_response({"stream_id": running.id, "status": "started"})
 
 
 class OneStream(OneShotEndpoint):
-    @extend_schema(responses={(200, "text/event-stream"): OpenApiTypes.STR})
+    @extend_schema(
+        summary="Read an answer (one shot)",
+        responses={(200, "text/event-stream"): OpenApiTypes.STR},
+    )
     async def get(self, request: Request) -> Response:
         """The answer from its beginning, as it is written. It goes on when the reader goes."""
         caller = await caller_or_guest(request.headers)
         return EventStream(_frames(await _find(caller, request)), farewell=translate.farewell)
 
-    @extend_schema(responses={200: OpenApiTypes.OBJECT})
+    @extend_schema(summary="Stop an answer (one shot)", responses={200: OpenApiTypes.OBJECT})
     async def delete(self, request: Request) -> Response:
         """Stop the answer; what has come of it stays."""
         caller = await caller_or_guest(request.headers)
@@ -99,7 +106,7 @@ class OneStream(OneShotEndpoint):
 
 
 class Models(OneShotEndpoint):
-    @extend_schema(responses={200: OpenApiTypes.OBJECT})
+    @extend_schema(summary="List models (one shot)", responses={200: OpenApiTypes.OBJECT})
     async def get(self, request: Request) -> Response:
         """The chat models that the caller can use now."""
         caller = await caller_or_guest(request.headers)
@@ -109,7 +116,11 @@ class Models(OneShotEndpoint):
 
 
 class Health(OneShotEndpoint):
-    @extend_schema(responses={200: OpenApiTypes.OBJECT, 503: OpenApiTypes.OBJECT}, auth=[])
+    @extend_schema(
+        summary="Check the health (one shot)",
+        responses={200: OpenApiTypes.OBJECT, 503: OpenApiTypes.OBJECT},
+        auth=[],
+    )
     async def get(self, request: Request) -> Response:
         """What `/readyz` says, and whether the provider of `DEFAULT_MODEL` takes the server's key.
 
@@ -134,10 +145,11 @@ async def _vendor_state(database: str) -> str:
     return "connected" if await reachability.is_reachable(slug) else "disconnected"
 
 
-def _llm_params(body: dict[str, Any]) -> dict[str, Any]:
-    return translate.llm_params(
+def _choice(body: dict[str, Any]) -> Choice:
+    params = translate.llm_params(
         body, temperature=settings.DEFAULT_TEMPERATURE, max_tokens=settings.DEFAULT_MAX_TOKENS
     )
+    return Choice(model=body.get("model") or None, params=params)
 
 
 async def _find(caller: Caller, request: Request) -> UUID:

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 import orjson
 
-from conversations.answering.events import JournalEvent, failure_of
+from conversations.answering.events import EventType, JournalEvent, failure_of
 from providers.types import ChatMessage
 from rini.errors import RiniError
 from rini.web import sse
@@ -59,9 +59,9 @@ def answer(told: Mapping[str, Any], model: str, now: datetime) -> dict[str, Any]
 
 def frame(event: JournalEvent) -> bytes:
     """An event as the stream has it; much is nothing."""
-    if event.type == "generation.started":
+    if event.type == EventType.STARTED:
         return _frame({"type": "START", "stream_id": event.data["generation_id"]})
-    if event.type == "text.delta":
+    if event.type == EventType.TEXT:
         return _frame({"type": "CHUNK", "content": event.data["text"]})
     if not event.is_terminal:
         return b""

@@ -10,13 +10,13 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from accounts.authentication import Caller, caller_of, visit
-from conversations.answering import stateless
-from providers import access, embedding
+from providers import access, embedding, gateway
 from providers.embedding import Embedding
 from providers.gateway import Call
 from providers.metering import Metered
 from providers.models import Model, ModelKind
 from providers.naming import find_model
+from providers.types import ChatRequest
 from rini.dialects.openai import failures, schema, streams, translate
 from rini.errors import NotFound, RiniError
 from rini.money import dollars
@@ -27,6 +27,8 @@ from rini.web.parsing import parse_json
 
 class OpenAIEndpoint(Endpoint):
     """An endpoint whose errors are in OpenAI's shape."""
+
+    tags = ["openai"]
 
     def error_response(self, error: RiniError) -> Response:
         return json_response(
@@ -106,8 +108,8 @@ http_routes = [
 
 def _chat(body: bytes, caller: Caller) -> tuple[translate.ChatAsked, Call]:
     asked = translate.chat_asked(parse_json(body))
-    chosen = {"model": asked.model, "llm_params": asked.params}
-    return asked, stateless.prepare(caller, asked.messages, chosen)
+    call = gateway.prepare(caller, None, asked.model, ChatRequest(asked.messages, asked.params))
+    return asked, call
 
 
 def _embeddings(body: bytes, caller: Caller) -> tuple[translate.EmbeddingsAsked, Embedding]:

@@ -47,7 +47,7 @@ _COMPLETION = _object(
 )
 _TOKENS = {"type": "array", "items": _NUMBER}
 _EMBEDDINGS = _object(
-    "Every further field goes to the vendor as it is.",
+    "Every further field goes to the vendor as it is. The offline models take `input_type`.",
     "model",
     "input",
     model=_MODEL_NAME,
@@ -61,6 +61,7 @@ _EMBEDDINGS = _object(
     },
     encoding_format={"enum": ["float", "base64"], "default": "float"},
     dimensions=_NUMBER,
+    input_type={"enum": ["query", "passage"], "default": "passage"},
 )
 _VECTORS = _object("", data=_OBJECTS, model=_TEXT, usage=_USAGE)
 _MODEL = _object("", id=_TEXT, object={"enum": ["model"]}, created=_NUMBER, owned_by=_TEXT)
@@ -90,6 +91,7 @@ _ASKING = _errors(402, 403, 404, 502, 504)
 
 chat = extend_schema(
     operation_id="openai_chat_completions",
+    summary="Answer a conversation (OpenAI)",
     request={JSON: _CHAT},
     parameters=_HEADERS,
     responses={
@@ -100,16 +102,19 @@ chat = extend_schema(
 )
 embeddings = extend_schema(
     operation_id="openai_embeddings",
+    summary="Embed texts (OpenAI)",
     request={JSON: _EMBEDDINGS},
     parameters=_HEADERS,
     responses={(200, JSON): OpenApiResponse(_VECTORS), **_ASKING},
 )
 models = extend_schema(
     operation_id="openai_models",
+    summary="List models (OpenAI)",
     responses={(200, JSON): OpenApiResponse(_MODELS)},
 )
 one_model = extend_schema(
     operation_id="openai_model",
+    summary="Show a model (OpenAI)",
     parameters=[OpenApiParameter("model", str, OpenApiParameter.PATH)],
     responses={(200, JSON): OpenApiResponse(_MODEL), **_errors(400)},
 )

@@ -9,12 +9,12 @@ from contextlib import aclosing
 from django.conf import settings
 from starlette.requests import Request
 
-from conversations.answering.generation import known_error
 from providers.errors import ProviderFailed
 from providers.gateway import Call
 from rini.dialects.openai.failures import body_of
 from rini.dialects.openai.translate import Relay, event
 from rini.errors import RiniError
+from rini.web.api import known_error
 from rini.web.http import EventStream, unless_disconnected
 
 Frames = AsyncGenerator[bytes, None]

@@ -19,7 +19,8 @@ from starlette.responses import Response
 from accounts.authentication import Caller
 from accounts.guest import caller_or_guest
 from conversations import lifetime
-from conversations.answering import answers, generation, journal, transcript
+from conversations.answering import answers, generation, journal, opening, transcript
+from conversations.answering.choice import Choice
 from conversations.answering.events import JournalEvent
 from conversations.answering.generation import Running
 from conversations.api.serializers import TextField
@@ -28,8 +29,9 @@ from providers import own_server, reachability
 from providers.errors import ProviderUnavailable
 from rini import service
 from rini.dialects.session_chat import translate
-from rini.errors import InvalidInput, NotFound, RiniError, sentence
+from rini.errors import NotFound, RiniError, sentence
 from rini.storage.database import in_database
+from rini.web import query
 from rini.web.http import (
     Endpoint,
     EventStream,
@@ -61,6 +63,8 @@ class SessionChatRequest(serializers.Serializer[Any]):
 class SessionChatEndpoint(Endpoint):
     """Errors are ``{"detail": "…"}``."""
 
+    tags = ["session chat"]
+
     def error_response(self, error: RiniError) -> Response:
         unreachable = isinstance(error, ProviderUnavailable)
         detail = "LLM server not available" if unreachable else sentence(error)
@@ -68,7 +72,11 @@ class SessionChatEndpoint(Endpoint):
 
 
 class Sessions(SessionChatEndpoint):
-    @extend_schema(request=NewSession, responses={201: OpenApiTypes.OBJECT})
+    @extend_schema(
+        summary="Begin a session (session chat)",
+        request=NewSession,
+        responses={201: OpenApiTypes.OBJECT},
+    )
     async def post(self, request: Request) -> Response:
         """Begin a session. It expires after `SESSION_TIMEOUT_HOURS` without access."""
         caller = await caller_or_guest(request.headers)
@@ -80,14 +88,14 @@ class Sessions(SessionChatEndpoint):
 
 
 class OneSession(SessionChatEndpoint):
-    @extend_schema(responses={200: OpenApiTypes.OBJECT})
+    @extend_schema(summary="Show a session (session chat)", responses={200: OpenApiTypes.OBJECT})
     async def get(self, request: Request) -> Response:
         """A session."""
         caller = await caller_or_guest(request.headers)
         session = await _use(caller, request.path_params["session_id"])
         return json_response(translate.session(session))
 
-    @extend_schema(responses={200: OpenApiTypes.OBJECT})
+    @extend_schema(summary="Delete a session (session chat)", responses={200: OpenApiTypes.OBJECT})
     async def delete(self, request: Request) -> Response:
         """Delete a session with its messages; an answer that is being written is stopped."""
         caller = await caller_or_guest(request.headers)
@@ -97,18 +105,26 @@ class OneSession(SessionChatEndpoint):
 
 
 class SessionMessages(SessionChatEndpoint):
-    @extend_schema(parameters=[LIMIT], responses={200: OpenApiTypes.OBJECT})
+    @extend_schema(
+        summary="List the latest messages (session chat)",
+        parameters=[LIMIT],
+        responses={200: OpenApiTypes.OBJECT},
+    )
     async def get(self, request: Request) -> Response:
         """The latest messages of a session, oldest first."""
         caller = await caller_or_guest(request.headers)
-        limit = _limit(request)
+        limit = query.whole(request, "limit", least=1, most=MAX_MESSAGES) or 10
         session = await _use(caller, request.path_params["session_id"])
         path = await in_database(transcript.open_path, session)
         return json_response({"messages": [translate.message(one) for one in path[-limit:]]})
 
 
 class Chat(SessionChatEndpoint):
-    @extend_schema(request=SessionChatRequest, responses={200: OpenApiTypes.OBJECT})
+    @extend_schema(
+        summary="Chat (session chat)",
+        request=SessionChatRequest,
+        responses={200: OpenApiTypes.OBJECT},
+    )
     async def post(self, request: Request) -> Response:
         """A message, and its answer. A client that goes away stops the answer."""
         running = await _start(request)
@@ -118,7 +134,9 @@ class Chat(SessionChatEndpoint):
 
 class ChatStream(SessionChatEndpoint):
     @extend_schema(
-        request=SessionChatRequest, responses={(200, "text/event-stream"): OpenApiTypes.STR}
+        summary="Chat as a stream (session chat)",
+        request=SessionChatRequest,
+        responses={(200, "text/event-stream"): OpenApiTypes.STR},
     )
     async def post(self, request: Request) -> Response:
         """A message, and its answer as it is written. A client that goes away stops it."""
@@ -137,7 +155,11 @@ class ChatStream(SessionChatEndpoint):
 
 
 class Health(SessionChatEndpoint):
-    @extend_schema(responses={200: OpenApiTypes.OBJECT, 503: OpenApiTypes.OBJECT}, auth=[])
+    @extend_schema(
+        summary="Check the health (session chat)",
+        responses={200: OpenApiTypes.OBJECT, 503: OpenApiTypes.OBJECT},
+        auth=[],
+    )
     async def get(self, request: Request) -> Response:
         """Whether the database and the model server answer; costs nothing."""
         parts = await in_database(service.parts)
@@ -157,18 +179,15 @@ async def _start(request: Request) -> Running:
     own_model = await own_server.model()
     if own_model is None and not settings.DEFAULT_MODEL:
         raise ProviderUnavailable("Neither LLM_SERVER_URL nor DEFAULT_MODEL is set.")
-    turn = await in_database(
-        transcript.open_turn,
-        caller,
-        session.id,
-        text=body["message"],
+    choice = Choice(
         provider=own_server.SLUG if own_model else None,
         model=own_model or settings.DEFAULT_MODEL,
-        llm_params=translate.llm_params(
+        params=translate.llm_params(
             body, temperature=settings.DEFAULT_TEMPERATURE, max_tokens=settings.DEFAULT_MAX_TOKENS
         ),
         context_messages=settings.MAX_CONTEXT_MESSAGES,
     )
+    turn = await in_database(opening.open_turn, caller, session.id, choice, text=body["message"])
     return generation.start(turn)
 
 
@@ -185,13 +204,6 @@ async def _use(caller: Caller, session_id: str) -> Session:
         return await in_database(lifetime.use, caller.user, UUID(session_id))
     except (NotFound, ValueError):
         raise NotFound(f"Session {session_id[:100]} not found") from None
-
-
-def _limit(request: Request) -> int:
-    text = request.query_params.get("limit", "10")
-    if text.isascii() and text.isdigit() and 1 <= int(text[:10]) <= MAX_MESSAGES:
-        return int(text[:10])
-    raise InvalidInput(errors={"limit": [f"Give a whole number from 1 to {MAX_MESSAGES}."]})
 
 
 async def _llm_server_state(database: str) -> str:

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any, Protocol
 from uuid import UUID
 
-from conversations.answering.events import JournalEvent, failure_of
+from conversations.answering.events import EventType, JournalEvent, failure_of
 from rini.errors import RiniError
 
 DONE = b"data: [DONE]\n\n"
@@ -81,7 +81,7 @@ def llm_params(
 
 def frames(event: JournalEvent) -> bytes:
     """An event as the stream has it: the end is two frames, much is nothing."""
-    if event.type == "text.delta":
+    if event.type == EventType.TEXT:
         return _frame({"content": event.data["text"]})
     if not event.is_terminal:
         return b""

@@ -1,4 +1,4 @@
-"""Questions that Rini itself puts to a model about a conversation: for a title, for a summary."""
+"""Questions that Rini itself puts to a model, for a title or a summary, and who pays for them."""
 
 from __future__ import annotations
 
@@ -45,11 +45,6 @@ async def ask_and_close(question: Question) -> str:
         return await ask(question)
     finally:
         await registry.close_all()
-
-
-def payer_of(caller: Caller, purpose: str, session_id: UUID) -> Payer:
-    token_id = caller.token.id if caller.token else None
-    return Payer(user_id=caller.user.id, token_id=token_id, purpose=purpose, session_id=session_id)
 
 
 def caller_again(user: User, token_id: str | None) -> Caller | None:

@@ -1,0 +1,26 @@
+"""What a request chooses for an answer."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """Who is to answer, and how. It is stored with the generation: ``Choice(**generation.choice)``.
+
+    As a request has it, `provider` and `model` are names that may be missing; once the turn is
+    opened they are what was found for them.
+    """
+
+    provider: str | None = None
+    model: str | None = None
+    params: Mapping[str, Any] = field(default_factory=dict)
+    """What goes to the vendor as it is (``temperature``, …)."""
+    context_messages: int | None = None
+    """How many of the last messages the model is told, the question among them; None: what fits."""
+
+    def as_json(self) -> dict[str, Any]:
+        return asdict(self)

@@ -1,0 +1,68 @@
+"""What an answer is made from. It is gathered when the turn is stored and no transaction is open.
+
+    opening.open_turn ─► gather: history, images, … ─► prompt.assemble ─► rounds
+
+What is gathered is gathered together, each with a deadline of its own. For something more: an async
+function from the turn to it, a line in `gather`, and a field of `Gathered` in the same place.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable
+from dataclasses import dataclass
+from typing import TypeVar
+
+from conversations import tree
+from conversations.answering import context, images
+from conversations.answering.context import History
+from conversations.answering.images import Images
+from conversations.answering.turn import Turn
+from rini.errors import Unavailable
+from rini.storage.database import in_database
+
+T = TypeVar("T")
+HISTORY_SECONDS = 15.0
+IMAGES_SECONDS = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Gathered:
+    """All that a prompt is assembled from."""
+
+    history: History
+    images: Images
+
+
+async def gather(turn: Turn) -> Gathered:
+    """What the model is told for a turn. Raises `Unavailable` for what does not come in time."""
+    history = asyncio.ensure_future(_history(turn))
+    gathered = await asyncio.gather(
+        _in_time(asyncio.shield(history), HISTORY_SECONDS, "The conversation"),
+        _in_time(_images(turn, history), IMAGES_SECONDS, "The images of the conversation"),
+    )
+    return Gathered(*gathered)
+
+
+def read_history(turn: Turn) -> History:
+    """What was said, as far as it fits, with a summary of what does not. Needs the database."""
+    session, question = turn.generation.session, turn.generation.user_message
+    path = tree.path_turns(session.id, question.parent_message_id)
+    return context.of(session.system_prompt, path, question, turn.route, turn.choice)
+
+
+async def _history(turn: Turn) -> History:
+    return await in_database(read_history, turn) if turn.history is None else turn.history
+
+
+async def _images(turn: Turn, history: Awaitable[History]) -> Images:
+    """The bytes of the images in the history, of which some are not shown."""
+    return await images.of(await history, turn.route)
+
+
+async def _in_time(work: Awaitable[T], seconds: float, name: str) -> T:
+    try:
+        async with asyncio.timeout(seconds):
+            return await work
+    except TimeoutError:
+        raise Unavailable(f"{name} could not be read in {seconds:g} seconds. Ask again.") from None

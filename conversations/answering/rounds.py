@@ -1,0 +1,96 @@
+"""The calls that an answer takes, one after the other, as one stream of events.
+
+    gather ─► assemble ─► call ─┬─► events
+       ▲                        │
+       └──── told otherwise ◄───┘ refused before its first piece
+
+Most answers take one. A model that refuses what it is told is told otherwise and asked again: with
+half of the turns where it counts more tokens than Rini, without the images of earlier turns where
+it does not take one. Each call has its own hold and its own ledger row, all of one message.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from dataclasses import replace
+
+from billing.models import UsageRecord
+from conversations.answering import context, gathering, images, prompt
+from conversations.answering.gathering import Gathered
+from conversations.answering.turn import Turn
+from providers.errors import ContextTooLong, ModelNotFound, ProviderRefused
+from providers.gateway import Call
+from providers.types import ChatRequest, Event
+from rini.storage.database import in_database
+
+
+class Rounds:
+    """The calls of one answer. Read `events` once; closing it stops the call that runs."""
+
+    def __init__(self, turn: Turn) -> None:
+        self.asked = asyncio.Event()
+        """From now on it is the first vendor's turn."""
+        self.unsummarised: int | None = None
+        """The last message that the model was told nothing of."""
+        self.refused_images: list[int] = []
+        """The messages whose images were left out since their vendor had refused one."""
+        self._turn = turn
+        self._calls: list[Call] = []
+        self._is_shortened = False
+
+    @property
+    def records(self) -> list[UsageRecord]:
+        """The ledger rows of the calls that have ended, however they did."""
+        return [call.record for call in self._calls if call.record]
+
+    async def events(self) -> AsyncGenerator[Event, None]:
+        """The answer as it comes; the last event is a `Finished`.
+
+        Raises `ProviderError`, and what `gathering.gather` does.
+        """
+        told: Gathered | None = await gathering.gather(self._turn)
+        while told:
+            began = False
+            try:
+                async with aclosing(self._call(told).events()) as events:
+                    async for event in events:
+                        began = True
+                        yield event
+                return
+            except ProviderRefused as refusal:
+                told = None if began else await self._otherwise(told, refusal)
+                if told is None:
+                    raise
+
+    def _call(self, told: Gathered) -> Call:
+        history = told.history
+        self.unsummarised = history.unsummarised
+        messages = prompt.assemble(
+            history.system_prompt, history.turns, history.summary, told.images
+        )
+        request = ChatRequest(messages, self._turn.choice.params)
+        call = Call(self._turn.route.target, request, self._turn.payer, placed=self.asked.set)
+        self._calls.append(call)
+        return call
+
+    async def _otherwise(self, told: Gathered, refusal: ProviderRefused) -> Gathered | None:
+        """What to tell the model in place of what it has refused; None: nothing can be done."""
+        match refusal:
+            case ModelNotFound():
+                return None
+            case ContextTooLong():
+                return None if self._is_shortened else await self._halved(told)
+            case _:
+                return self._without_images(told)
+
+    async def _halved(self, told: Gathered) -> Gathered | None:
+        self._is_shortened = True
+        history = await in_database(context.halved, told.history, self._turn.route)
+        return replace(told, history=history) if history else None
+
+    def _without_images(self, told: Gathered) -> Gathered | None:
+        turns = images.suspects(told.history.turns, told.images)
+        self.refused_images += [turn.id for turn in turns]
+        return replace(told, images=images.without(told.images, turns)) if turns else None

@@ -1,0 +1,23 @@
+"""A turn that is opened: a stored question, and the answer that is to come below it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from billing.holds import Payer
+from conversations.answering.choice import Choice
+from conversations.answering.context import History
+from conversations.models import Generation
+from providers.catalogue import Route
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """Its generation, with both messages, is stored; what the model is told is gathered later."""
+
+    generation: Generation
+    choice: Choice
+    route: Route
+    payer: Payer
+    history: History | None = None
+    """What was said before, if it has been read already (see `opening.with_history`)."""

@@ -1,0 +1,76 @@
+"""The web server: uvicorn, with what an API of long answers needs beside it.
+
+    python -m rini.server --host 0.0.0.0 --port 8000
+    python -m rini.server --fd 7        on a socket that another process listens on
+
+Connections that are kept alive stay for longer than the clients' pools keep them (httpx: 5 s), or a
+request now and then would meet one that is just being closed. After SIGTERM no connection is
+accepted any more, and answers that are being written have `SHUTDOWN_GRACE_SECONDS` to end, whoever
+reads them: over SSE, over a WebSocket, or nobody.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import socket
+import time
+
+import uvicorn
+from django.conf import settings
+
+from rini.web import draining
+
+KEEP_ALIVE_SECONDS = 75
+LAST_WORDS_SECONDS = 0.2
+"""How long readers have to get the end of an answer before their connection is closed."""
+
+
+class Server(uvicorn.Server):
+    """uvicorn's server, but the end waits for answers that nobody's connection waits for."""
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        from conversations.answering import generation  # needs Django's apps
+
+        began = time.monotonic()
+        draining.begin()
+        for server in self.servers:
+            server.close()
+        ending = asyncio.create_task(generation.all_ended(settings.SHUTDOWN_GRACE_SECONDS))
+        while not ending.done() and not self.force_exit:
+            await asyncio.wait({ending}, timeout=0.1)
+        ending.cancel()
+        await asyncio.sleep(LAST_WORDS_SECONDS)
+        rest = settings.SHUTDOWN_GRACE_SECONDS - (time.monotonic() - began)
+        self.config.timeout_graceful_shutdown = max(1, round(rest))
+        await super().shutdown(sockets)
+
+
+def main(application: str = "rini.asgi:application") -> None:
+    parser = argparse.ArgumentParser(prog="python -m rini.server", description=__doc__)
+    parser.add_argument("--host", default=settings.HOST)
+    parser.add_argument("--port", type=int, default=settings.PORT)
+    parser.add_argument("--fd", type=int, help="a listening socket, in place of host and port")
+    options = parser.parse_args()
+    server = Server(
+        uvicorn.Config(
+            application,
+            host=options.host,
+            port=options.port,
+            log_config=None,  # the logs are Rini's own (`rini.logs`)
+            access_log=False,
+            server_header=False,
+            proxy_headers=False,  # whose word on an address counts, `rini.web.client` decides
+            timeout_keep_alive=KEEP_ALIVE_SECONDS,
+            ws_max_size=settings.MAX_REQUEST_BYTES,
+        )
+    )
+    # uvicorn's own `fd` would open it as a UNIX socket, on which asyncio sets no TCP_NODELAY: that
+    # costs 40 ms a request on every connection that is kept alive.
+    server.run(sockets=None if options.fd is None else [socket.socket(fileno=options.fd)])
+    if not server.started:
+        raise SystemExit(3)
+
+
+if __name__ == "__main__":
+    main()

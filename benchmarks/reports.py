@@ -70,8 +70,8 @@ def _fill(user: Any, rows: int) -> None:
 
 def _measure(user: Any) -> None:
     from django.test import Client
-    from accounts import refresh
 
+    from accounts import refresh
     from billing.models import UsageRecord
 
     api = Client(headers={"authorization": f"Bearer {refresh.begin(user).access_token}"})

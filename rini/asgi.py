@@ -76,7 +76,9 @@ application: ASGIApp = ProtocolTypeRouter(
         "lifespan": Lifespan(),
     }
 )
-application = Hosts(application, settings.SERVED_HOSTS, literals=settings.SERVES_LITERAL_HOSTS)
-application = Client(application, [ip_network(one) for one in settings.TRUSTED_PROXIES])
+application = Hosts(application, settings.ALLOWED_HOSTS, literals=settings.SERVES_LITERAL_HOSTS)
+application = Client(
+    application, [ip_network(one, strict=False) for one in settings.TRUSTED_PROXIES]
+)
 application = SafeHeaders(application, hsts=settings.HSTS_SECONDS)
 application = RequestId(RequestLog(application))

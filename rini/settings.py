@@ -66,11 +66,10 @@ JWT_SECRET_KEY = JWT_SECRET_KEYS[0]  # it signs; the others verify what they sig
 # -- Django -------------------------------------------------------------------------------------
 DEBUG = env.switch("DEBUG", False)
 # Of an installation of one's own machine: a page whose name points at it must not reach it.
-SERVED_HOSTS = env.items(
+ALLOWED_HOSTS = env.items(
     "ALLOWED_HOSTS", addresses.names_of(HOST) if EMBEDDED_DATABASE else ["*"], addresses.host
 )
 SERVES_LITERAL_HOSTS = HOST in addresses.WILDCARDS
-ALLOWED_HOSTS = ["*"]  # rini.web.hosts has looked before, for the hot routes too
 TRUSTED_PROXIES = env.items("TRUSTED_PROXIES", ["127.0.0.1", "::1"], addresses.network)
 CORS_ORIGINS = env.items("CORS_ORIGINS", [], addresses.origin)
 CSRF_TRUSTED_ORIGINS = env.items("CSRF_TRUSTED_ORIGINS", [], addresses.trusted_origin)

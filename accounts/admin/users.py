@@ -111,7 +111,7 @@ class AccountAdmin(UserAdmin):  # type: ignore[type-arg]  # not generic at run t
         self, request: HttpRequest, obj: User | None = None, change: bool = False, **kwargs: Any
     ) -> Any:
         """What the operator cannot give away is not to be chosen; what is there of it stays."""
-        form = super().get_form(request, obj, change, **kwargs)
+        form = super().get_form(request, obj, change=change, **kwargs)
         manager: Any = request.user
         if obj is not None and not manager.is_superuser:
             had_permissions = obj.user_permissions.values("pk")

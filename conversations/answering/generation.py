@@ -50,15 +50,13 @@ class Running:
         self._cancelled_as: GenerationStatus | None = None
         self._writing: asyncio.Task[Finished] | None = None
         self._rounds = Rounds(turn)
+        # Whoever may not spend any more does not go on spending; who only logged out does.
+        payer, target = turn.payer, turn.route.target
+        model = f"{target.provider}/{target.model}"
+        right = Right(payer.user_id, token_id=payer.token_id, model=model)
+        self._release = watch().hold(right, lambda _: self.cancel(GenerationStatus.STOPPED))
         self.task = asyncio.create_task(self._run(), name=f"generation {self.id}")
         self.task.add_done_callback(self._done)
-        # Whoever may not spend any more does not go on spending; who only logged out does.
-        right = Right(
-            turn.payer.user_id,
-            token_id=turn.payer.token_id,
-            model=f"{turn.target.provider}/{turn.target.model}",
-        )
-        self._release = watch().hold(right, lambda _: self.cancel(GenerationStatus.STOPPED))
 
     def cancel(self, status: GenerationStatus) -> None:
         """End the answer where it is, with `status`; the vendor's connection closes at once."""

@@ -78,9 +78,10 @@ def place(value: str) -> str:
 def network(value: str) -> str:
     """An IP address, or a network of them."""
     try:
-        return str(ip_network(value, strict=False))
+        ip_network(value, strict=False)
     except ValueError:
         raise Wrong(NETWORKS) from None
+    return value
 
 
 def is_loopback(host: str) -> bool:

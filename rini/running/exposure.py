@@ -31,7 +31,7 @@ def lines() -> Iterator[str]:
             "every account may use the operator's keys, without a limit: "
             "LEND_OPERATOR_KEYS=limited or never"
         )
-    if "*" in settings.SERVED_HOSTS:
+    if "*" in settings.ALLOWED_HOSTS:
         yield "it answers under any name: ALLOWED_HOSTS=rini.example.com"
     if "*" in settings.CORS_ORIGINS:
         yield "pages of any origin may call it: CORS_ORIGINS=https://app.example.com"

@@ -5,14 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import partial
 from typing import TypeVar, cast
 from uuid import UUID
 
 import starlette.requests as starlette
-from django.db.models import Q, QuerySet
-from django.utils import timezone
+from django.db.models import QuerySet
 from rest_framework.authentication import BaseAuthentication
 from rest_framework.request import Request
 
@@ -20,6 +19,7 @@ from accounts import access_tokens, rates, revocation, security_log, tokens
 from accounts.models import ApiToken, FormerSecret, User
 from accounts.revocation import Right
 from rini.errors import NotAuthenticated
+from rini.storage import last_used
 from rini.storage.database import in_database
 from rini.storage.statements import WrittenOnce, names, selected
 from rini.web import request_log, standing
@@ -27,7 +27,6 @@ from rini.web.client import address
 from rini.web.parsing import check_is_json, has_small_body, read_body
 
 R = TypeVar("R")
-USE_IS_NOTED_EVERY = timedelta(minutes=1)
 _BY_DIGEST = f"""
     SELECT {names(ApiToken)} FROM accounts_apitoken
     WHERE digest = %s
@@ -209,7 +208,7 @@ def _by_api_token(raw: str) -> Caller:
         raise NotAuthenticated(revocation.NO_TOKEN)
     _raise(revocation.refusal_of_token(token.expires_at, _end_of_secret(token, digest)))
     _raise(revocation.refusal_of_user(user.is_active))
-    _note_use(token, timezone.now())
+    last_used.note(token)
     models = frozenset(token.allowed_models) if token.allowed_models else None
     return Caller(user, token, Right(user.pk, token_id=token.pk, secret=digest, models=models))
 
@@ -237,11 +236,3 @@ def _users(identity: UUID) -> QuerySet[User]:
 
 def _is_later(moment: datetime | None, now: datetime) -> bool:
     return moment is not None and moment > now
-
-
-def _note_use(token: ApiToken, now: datetime) -> None:
-    """Keep `last_used_at` true to the minute, with one write a minute, not one a request."""
-    if _is_later(token.last_used_at, now - USE_IS_NOTED_EVERY):
-        return
-    noted_before = Q(last_used_at=None) | Q(last_used_at__lte=now - USE_IS_NOTED_EVERY)
-    ApiToken.objects.filter(noted_before, pk=token.pk).update(last_used_at=now)

@@ -48,6 +48,7 @@ class Usage:
         the same. DeepSeek tells cached reads as ``prompt_cache_hit_tokens`` beside
         ``prompt_cache_miss_tokens``, Moonshot and some others as ``cached_tokens``. litellm adds to
         it what Anthropic told: ``cache_creation_tokens`` with its lifetimes, ``server_tool_use``.
+        Rini adds to it what Gemini told: ``cached_audio_tokens`` among the cached.
         """
         into = _mapping(usage.get("prompt_tokens_details"))
         out = _mapping(usage.get("completion_tokens_details"))
@@ -64,6 +65,7 @@ class Usage:
             ),
             cache_write_1h_tokens=_count(lifetimes.get("ephemeral_1h_input_tokens")),
             input_audio_tokens=_count(into.get("audio_tokens")),
+            cached_audio_tokens=_count(into.get("cached_audio_tokens")),
             input_image_tokens=_count(into.get("image_tokens")),
             output_tokens=_count(usage.get("completion_tokens")),
             reasoning_tokens=_count(out.get("reasoning_tokens")),
@@ -94,8 +96,8 @@ class Usage:
         """Read ``usage`` of Anthropic's Messages.
 
         ``input_tokens`` is without both cache fields, which come on top. ``cache_creation`` splits
-        ``cache_creation_input_tokens`` by lifetime. ``output_tokens`` includes thinking, which is
-        not told apart.
+        ``cache_creation_input_tokens`` by lifetime. ``output_tokens`` includes thinking;
+        ``output_tokens_details`` tells how much of it that was.
         """
         lifetimes = _mapping(usage.get("cache_creation"))
         plain = _count(usage.get("input_tokens"))
@@ -110,6 +112,9 @@ class Usage:
             cache_write_tokens=written,
             cache_write_1h_tokens=an_hour,
             output_tokens=_count(usage.get("output_tokens")),
+            reasoning_tokens=_count(
+                _mapping(usage.get("output_tokens_details")).get("thinking_tokens")
+            ),
             web_searches=_count(_mapping(usage.get("server_tool_use")).get("web_search_requests")),
         )
 

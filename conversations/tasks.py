@@ -9,7 +9,7 @@ import structlog
 from celery import shared_task
 from django.conf import settings
 from django.db import connections
-from django.db.models import Exists, OuterRef, QuerySet, Sum
+from django.db.models import Exists, OuterRef, QuerySet
 from django.utils import timezone
 
 from billing import holds
@@ -47,22 +47,19 @@ def reap() -> int:
 
 
 def _settle(generation: Generation) -> None:
-    """Settle the calls of an interrupted answer by what it had written.
+    """Settle what is held for an interrupted answer, by what it had written.
 
-    That is the last call's, but for what the ended ones have in the ledger.
+    Only the last call can have written it: a model that has begun to answer is not asked again.
     """
-    held = list(
-        Hold.objects.filter(message_id=generation.assistant_message_id).order_by("created_at")
-    )
+    message_id = generation.assistant_message_id
+    held = list(Hold.objects.filter(message_id=message_id).order_by("created_at"))
     if not held:
         return
     events, _ = journal.read(generation.id, 0)
-    written = tokens.count(text_of(events) + text_of(events, EventType.REASONING))
-    settled = _records(generation).aggregate(sum=Sum("output_tokens"))["sum"] or 0
+    written = text_of(events) + text_of(events, EventType.REASONING)
     for hold in held[:-1]:
         holds.settle_now(hold.id, interrupted(hold, output_tokens=0))
-    last = held[-1]
-    holds.settle_now(last.id, interrupted(last, output_tokens=max(0, written - settled)))
+    holds.settle_now(held[-1].id, interrupted(held[-1], tokens.count(written)))
 
 
 def _records(generation: Generation) -> QuerySet[UsageRecord]:

@@ -13,12 +13,9 @@ A key that cannot be opened is an error, not a reason to go on: the next may be 
 from __future__ import annotations
 
 from collections.abc import Collection
-from datetime import timedelta
 from uuid import UUID
 
 from django.conf import settings
-from django.db.models import Q
-from django.utils import timezone
 
 from accounts.models import ApiToken, User
 from providers import lending
@@ -26,9 +23,9 @@ from providers.errors import ProviderKeyMissing
 from providers.models import ApiKey, Provider
 from rini.secrets import sealed
 from rini.secrets.secret import Secret
+from rini.storage import last_used
 from rini.storage.statements import names, selected
 
-USE_IS_NOTED_EVERY = timedelta(minutes=1)
 _KEY = f"""
     SELECT {names(ApiKey)} FROM providers_apikey
     WHERE user_id = %s AND provider_id = %s AND (session_id IS NULL OR session_id = %s)
@@ -78,7 +75,7 @@ def key_for(
     """
     key = next(iter(selected(ApiKey, _KEY, [user.pk, provider.pk, session_id])), None)
     if key is not None:
-        _note_use(key)
+        last_used.note(key)
         return sealed.take(key, "sealed")
     operators = operators_key(provider)
     if operators is None and provider.needs_key:
@@ -113,12 +110,3 @@ def variable(slug: str, ending: str) -> str:
 def _put(key: ApiKey, value: Secret) -> None:
     sealed.put(key, "sealed", value)
     key.last4 = value.last4
-
-
-def _note_use(key: ApiKey) -> None:
-    """Keep `last_used_at` true to the minute, with one write a minute, not one a call."""
-    now = timezone.now()
-    long_ago = now - USE_IS_NOTED_EVERY
-    if key.last_used_at is None or key.last_used_at <= long_ago:
-        noted_before = Q(last_used_at=None) | Q(last_used_at__lte=long_ago)
-        ApiKey.objects.filter(noted_before, pk=key.pk).update(last_used_at=now)

@@ -16,6 +16,8 @@ from rini.storage.database import OwnedQuerySet
 
 class WireKind(models.TextChoices):
     OPENAI = "openai", _("OpenAI's format")
+    ANTHROPIC = "anthropic", _("Anthropic's format")
+    GEMINI = "gemini", _("Gemini's format")
     LITELLM = "litellm", _("litellm")
     DEMO = "demo", _("demo, without a network")
     OFFLINE = "offline", _("models on this machine")

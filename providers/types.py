@@ -24,6 +24,16 @@ Completion = dict[str, Any]
 """One ``chat.completion``: ``{"choices": [{"message", "finish_reason"}], "usage", "model"}``."""
 Embeddings = dict[str, Any]
 """OpenAI's list of embeddings: ``{"data": [{"embedding", "index"}], "model", "usage"?}``."""
+THINKING_BLOCKS = "thinking_blocks"
+"""The field of a message or a delta with what Claude thought, as Anthropic's own blocks with their
+signatures: ``[{"type": "thinking", "thinking": "…", "signature": "…"}]``. Claude wants them back
+unchanged with the calls of tools that they led to. OpenAI's format has no field for it; clients
+that keep Claude's thinking in it know this one from litellm. In a delta each has an ``index``, by
+which OpenAI's clients put lists together."""
+EXTRA_CONTENT = "extra_content"
+"""The field of a message, a delta or a tool call that holds what its vendor wants back with it in
+the next turn, unread and by the vendor's name: ``{"google": {"thought_signature": "…"}}``. It is
+where Google's own endpoint for OpenAI's clients has it, so that clients know to keep it."""
 EmbeddingInput = str | Sequence[int]
 """A text, or one as token ids, which only vendors of OpenAI's format take."""
 InputType = Literal["query", "passage"]

@@ -11,7 +11,7 @@ import re
 from dataclasses import dataclass
 from typing import Literal
 
-WireName = Literal["openai", "litellm", "demo", "offline"]
+WireName = Literal["openai", "anthropic", "gemini", "litellm", "demo", "offline"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +49,7 @@ class Vendor:
     model_names: str = ""
     """A pattern of what the names of its models begin with, whoever serves them."""
     free_check: str = "/models"
-    """What is asked of it to see whether a key is good, without cost."""
+    """What is asked of one of OpenAI's format to see whether a key is good, without cost."""
 
 
 VENDORS = (
@@ -64,21 +64,18 @@ VENDORS = (
     Vendor(
         "anthropic",
         "Anthropic",
-        wire="litellm",
+        wire="anthropic",
         address="https://api.anthropic.com",
-        litellm_prefix="anthropic",
         litellm_table="anthropic",
         vision_model="claude-haiku-4-5",
         model_names=r"claude",
-        free_check="/v1/models",
     ),
     Vendor(
         "google",
         "Google",
-        wire="litellm",
+        wire="gemini",
         address="https://generativelanguage.googleapis.com/v1beta",
         further_key_variable="GEMINI_API_KEY",
-        litellm_prefix="gemini",
         litellm_table="gemini",
         inputs_per_embedding_call=100,
         query_params=(("task_type", "RETRIEVAL_QUERY"),),

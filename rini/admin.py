@@ -40,5 +40,6 @@ class ProcessAdmin(ReadOnlyAdmin):
 
 @admin.register(PeriodicTask)
 class PeriodicTaskAdmin(ReadOnlyAdmin):
+    may = frozenset({"delete"})
     list_display = ["name", "succeeded_at", "failed_at", "runs"]
     ordering = ["name"]

@@ -24,9 +24,9 @@ from starlette.types import ASGIApp  # noqa: E402
 import conversations.routing  # noqa: E402
 import providers.routing  # noqa: E402
 import rini.dialects.routing  # noqa: E402
+import rini.monitoring  # noqa: E402
 from accounts.rates import RateHeaders  # noqa: E402
 from rini.lifespan import Lifespan  # noqa: E402
-from rini.monitoring import Metrics  # noqa: E402
 from rini.web.client import Client  # noqa: E402
 from rini.web.django_application import DjangoApplication  # noqa: E402
 from rini.web.headers import SafeHeaders  # noqa: E402
@@ -42,7 +42,7 @@ http: ASGIApp = URLRouter(
         *rini.dialects.routing.http_routes,
         *providers.routing.http_routes,
         *conversations.routing.http_routes,
-        route(r"^metrics/?$", Metrics()),
+        *rini.monitoring.http_routes,
         # Signing up and in is never repeated from memory: that would be a way to guess passwords.
         route(r"^(?:users|auth/[a-z]+)/?$", django_application),
         route(r"", Whole(django_application)),

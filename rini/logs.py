@@ -44,9 +44,9 @@ def configure(level: str, form: str) -> None:
             "loggers": {
                 name: {"handlers": [], "propagate": True, "level": quiet}
                 for name, quiet in {
-                    "uvicorn": level,
+                    "uvicorn": "WARNING",
                     "uvicorn.access": "WARNING",
-                    "uvicorn.error": level,
+                    "uvicorn.error": "WARNING",  # that it starts and ends, `manage.py up` says
                     "django.request": "ERROR",  # a 404 is an answer, not news
                     "httpx": "WARNING",  # they log whole addresses, and in them secrets
                     "httpx2": "WARNING",

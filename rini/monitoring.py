@@ -14,6 +14,7 @@ from django.conf import settings
 from django.db.models import Count, Sum
 from django.db.models.functions import Coalesce
 from django.utils import timezone
+from drf_spectacular.utils import extend_schema
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.multiprocess import MultiProcessCollector
@@ -30,16 +31,25 @@ from rini.models import PeriodicTask, Process
 from rini.money import NANO
 from rini.storage import valkey
 from rini.storage.database import in_database
-from rini.web.http import Endpoint
+from rini.web.api_schema import problems
+from rini.web.http import Endpoint, route
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 
 class Metrics(Endpoint):
+    tags = ["service"]
+
+    @extend_schema(
+        summary="Read the metrics", auth=[], responses={(200, "text/plain"): str, **problems(401)}
+    )
     async def get(self, request: Request) -> Response:
         """Counts and states for Prometheus."""
         _admit(request)
         return Response(await in_database(_text), media_type=CONTENT_TYPE)
+
+
+http_routes = [route(r"^metrics/?$", Metrics())]
 
 
 def _admit(request: Request) -> None:

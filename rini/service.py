@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 
 from django.db import DatabaseError
 from django.http import HttpRequest, JsonResponse
 from django.utils import timezone
 from drf_spectacular.utils import extend_schema
+from rest_framework import serializers
 
 from rini import __version__
 from rini.storage import periodic, valkey
@@ -15,11 +17,22 @@ from rini.storage.statements import execute
 from rini.web import draining
 from rini.web.api_schema import inline
 
-_READINESS = inline(
-    "Readiness",
-    *("status", "database", "redis", "periodic_work", "periodic_work_last_run"),
-    *("version", "timestamp"),
-)
+
+class Readiness(serializers.Serializer[Any]):
+    status = serializers.ChoiceField(["healthy", "degraded", "unhealthy", "draining"])
+    database = serializers.ChoiceField(["connected", "disconnected"])
+    redis = serializers.ChoiceField(["connected", "disconnected"])
+    periodic_work = serializers.ChoiceField(
+        ["on time", "late"], required=False, help_text="Left out where the database is away."
+    )
+    periodic_work_last_run = serializers.DateTimeField(
+        required=False, allow_null=True, help_text="Null: it has not run yet."
+    )
+    version = serializers.CharField()
+    timestamp = serializers.DateTimeField()
+
+
+_READY: dict[Any, Any] = {200: Readiness, 503: Readiness}
 
 
 @extend_schema(
@@ -46,7 +59,7 @@ def livez(request: HttpRequest) -> JsonResponse:
     return JsonResponse({"status": "alive"})
 
 
-@extend_schema(summary="Check the readiness", auth=[], responses={200: _READINESS, 503: _READINESS})
+@extend_schema(summary="Check the readiness", auth=[], responses=_READY)
 def readyz(request: HttpRequest) -> JsonResponse:
     """The database and the cache answer too, and the process is not about to end: 200, else 503.
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 from django.apps import apps
@@ -43,6 +45,52 @@ def test_modules_are_named_for_what_they_hold() -> None:
     names = [path for path in named if path.stem in NAMES_THAT_SAY_NOTHING]
     folders = [path for path in named if NAMES_THAT_SAY_NOTHING & set(path.parts)]
     assert names + folders == []
+
+
+def test_every_module_stands_on_a_row_of_the_map() -> None:
+    shown = [ROOT / entry for row in _map() for entry in _entries(row)]
+    assert len(shown) > 100
+    missing = [entry for entry in shown if not entry.exists()]
+    assert missing == []
+    folders = [entry for entry in shown if entry.is_dir()]
+    lost = [
+        module.relative_to(ROOT)
+        for module in modules()
+        if module.name != "__init__.py"
+        and "migrations" not in module.parts
+        and module not in shown
+        and not any(module.is_relative_to(folder) for folder in folders)
+    ]
+    assert lost == []
+
+
+def _map() -> list[str]:
+    page = (ROOT / "docs" / "architecture.md").read_text()
+    _, _, rest = page.partition("## Where to change what")
+    return [line for line in rest.partition("\n## ")[0].splitlines() if line.startswith("| ")]
+
+
+def _entries(row: str) -> Iterator[str]:
+    """The modules and folders that a row names; ``*`` stands for every package."""
+    for name in re.findall(r"`([a-z{*][^`]*(?:\.py|/))`", row):
+        for entry in _expanded(name):
+            if entry.startswith("*/"):
+                yield from (
+                    f"{package}/{entry[2:]}"
+                    for package in PACKAGES
+                    if (ROOT / package / entry[2:]).exists()
+                )
+            else:
+                yield entry
+
+
+def _expanded(name: str) -> list[str]:
+    """``a/{b,c}.py`` is ``a/b.py`` and ``a/c.py``."""
+    found = re.search(r"\{([^}]*)\}", name)
+    if found is None:
+        return [name]
+    before, after = name[: found.start()], name[found.end() :]
+    return [whole for part in found[1].split(",") for whole in _expanded(f"{before}{part}{after}")]
 
 
 def test_every_row_of_a_user_is_reached_by_visible_to() -> None:

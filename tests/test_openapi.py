@@ -19,6 +19,7 @@ from openapi_spec_validator import OpenAPIV30SpecValidator
 import conversations.routing
 import providers.routing
 import rini.dialects.routing
+import rini.monitoring
 from conversations.answering.events import EventType
 from conversations.api.described import EVENTS
 from rini.dialects.openai.routes import Unknown
@@ -69,7 +70,8 @@ def _methods(pattern: URLPattern) -> Iterator[str]:
 
 
 def asgi_routes() -> Iterator[tuple[str, set[str]]]:
-    for module in (providers.routing, conversations.routing, rini.dialects.routing):
+    hot = (providers.routing, conversations.routing, rini.dialects.routing, rini.monitoring)
+    for module in hot:
         for route in module.http_routes:
             endpoint: Any = route.callback
             if not isinstance(endpoint, Unknown):
@@ -159,7 +161,7 @@ def test_every_event_of_an_answer_is_shown(document: Document) -> None:
 def test_tokens_are_asked_for_everywhere_but_where_one_gets_them(document: Document) -> None:
     free = {path for path, _, told in operations(document) if not told.get("security")}
     assert free == {
-        *("/", "/livez/", "/readyz/", "/health/", "/api/health/"),
+        *("/", "/livez/", "/readyz/", "/metrics/", "/health/", "/api/health/"),
         *("/users/", "/auth/token/", "/auth/refresh/", "/auth/logout/"),
         *("/api/users/register/", "/api/users/login/"),
     }

@@ -16,6 +16,7 @@ from typing import assert_never
 from uuid import UUID
 
 import structlog
+from django.conf import settings
 
 from accounts.revocation import Right, watch
 from conversations.answering import aftermath, endings
@@ -67,8 +68,10 @@ class Running:
 
     async def asked(self) -> None:
         """Return when the model has been asked, or will not be: until then a reader who is told
-        that the answer has begun would only delay it."""
-        await self._rounds.asked.wait()
+        that the answer has begun would only delay it. But no later than proxies lose patience."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(settings.STREAM_KEEPALIVE_SECONDS):
+                await self._rounds.asked.wait()
 
     async def _run(self) -> None:
         self.journal.append(EventType.STARTED, self._started())

@@ -112,6 +112,11 @@ class VendorResponse:
         self._began = False
         self._broken: ProviderError | None = None
 
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """Their names in any case."""
+        return self._response.headers
+
     async def piece(self) -> bytes:
         """The next bytes; empty at the end. Raises ProviderUnavailable, once everything that came
         was handed out, if the connection broke, and ProviderTimeout if the vendor went silent."""

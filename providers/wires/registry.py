@@ -7,7 +7,9 @@ from collections.abc import Callable
 from django.conf import settings
 
 from providers.types import Wire
+from providers.wires.anthropic import AnthropicWire
 from providers.wires.demo import DemoWire
+from providers.wires.gemini import GeminiWire
 from providers.wires.http import VendorClient
 from providers.wires.offline import OfflineWire
 from providers.wires.openai import OpenAIWire
@@ -29,6 +31,8 @@ def _client() -> VendorClient:
 
 _WIRES: dict[str, Callable[[], Wire]] = {
     "openai": lambda: OpenAIWire(_client()),
+    "anthropic": lambda: AnthropicWire(_client()),
+    "gemini": lambda: GeminiWire(_client()),
     "litellm": _litellm,
     "demo": lambda: DemoWire(settings.DEMO_TOKENS_PER_SECOND),
     "offline": OfflineWire,

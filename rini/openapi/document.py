@@ -15,7 +15,7 @@ from rest_framework.views import APIView
 import conversations.routing
 import providers.routing
 import rini.dialects.routing
-from rini import service
+from rini import monitoring, service
 from rini.openapi.examples import ANSWERS, BY_MEDIA_TYPE, EXAMPLES, OF_COMPONENTS
 from rini.web.api_schema import Failures
 from rini.web.http import Endpoint
@@ -61,6 +61,7 @@ def add_endpoints(endpoints: list[Described]) -> list[Described]:
         *providers.routing.http_routes,
         *conversations.routing.http_routes,
         *rini.dialects.routing.http_routes,
+        *monitoring.http_routes,
     )
     return [
         *endpoints,

@@ -147,6 +147,8 @@ EXAMPLES: dict[str, Any] = {
     "above_input_tokens": 200_000,
     "database": "connected",
     "redis": "connected",
+    "periodic_work": "on time",
+    "periodic_work_last_run": _TIME,
     "message_count": 12,
     "user_message_count": 6,
     "assistant_message_count": 6,
@@ -217,6 +219,7 @@ ANSWERS: dict[tuple[str, str], Any] = {
             }
         ]
     },
+    ("get", "/metrics/"): "rini_generations_running 3.0\n",
     ("get", "/health/"): {
         "status": "healthy",
         "database": "connected",

@@ -25,6 +25,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from rini import metrics
 
 UNKNOWN_ROUTE = "(none)"
+PROBES = frozenset(("/livez", "/readyz", "/metrics"))
+"""Asked every few seconds by whoever watches: counted, but in the log only if they fail."""
 _METHODS = frozenset(("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"))
 _facts: ContextVar[dict[str, Any] | None] = ContextVar("request_facts", default=None)
 log = structlog.get_logger("request")
@@ -86,7 +88,9 @@ def _tell(scope: Scope, facts: dict[str, Any], status: int, seconds: float) -> N
     route = facts.pop("route", UNKNOWN_ROUTE)
     metrics.REQUESTS.labels(method, route, status).inc()
     metrics.REQUEST_SECONDS.labels(method, route).observe(seconds)
-    if status >= 500 or random.random() < settings.REQUEST_LOG:  # noqa: S311  # a sample
+    is_probe = scope["path"].rstrip("/") in PROBES
+    share = 0 if is_probe else settings.REQUEST_LOG
+    if status >= 500 or random.random() < share:  # noqa: S311  # a sample
         log.info(
             "request",
             method=method,

@@ -93,6 +93,9 @@ def _data(block: bytes) -> bytes | None:
     """The data of one event without its closing empty line; None if it has none."""
     if block.startswith(b"data: ") and b"\n" not in block:
         return block[6:]
+    name, found, value = block.partition(b"\ndata: ")
+    if found and name.startswith(b"event") and b"\n" not in name and b"\n" not in value:
+        return value
     values = [
         value.removeprefix(b" ")
         for name, _, value in (line.partition(b":") for line in block.split(b"\n"))

@@ -45,7 +45,7 @@ def test_it_answers(alices: openai.OpenAI, stage: Stage, model: str) -> None:
         assert [turn["role"] for turn in body["messages"]] == ["user"]
         assert body["temperature"] == 0.5
     else:
-        assert body["system_instruction"]["parts"] == [{"text": "짧게 답해."}]
+        assert body["systemInstruction"]["parts"] == [{"text": "짧게 답해."}]
         assert [turn["role"] for turn in body["contents"]] == ["user"]
         assert body["generationConfig"]["temperature"] == 0.5
     row = ledger_row()
@@ -94,8 +94,9 @@ def test_it_calls_tools_side_by_side(
         assert (tool["name"], tool["description"]) == ("weather", "도시의 날씨")
         assert tool["input_schema"] == schema
     else:
-        [declared] = tool["function_declarations"]
-        assert (declared["name"], declared["parameters"]) == ("weather", schema)
+        [declared] = tool["functionDeclarations"]
+        assert (declared["name"], declared["description"]) == ("weather", "도시의 날씨")
+        assert declared["parametersJsonSchema"] == schema
 
 
 @OTHERS
@@ -124,10 +125,85 @@ def test_it_reads_the_results_of_tools(alices: openai.OpenAI, stage: Stage, mode
         ]
     else:
         calls, results = (body["contents"][i]["parts"] for i in (1, 2))
-        cities = [part["function_call"]["args"]["city"] for part in calls]
-        assert cities == ["서울", "東京"]
-        said = [str(part["function_response"]["response"]) for part in results]
-        assert ["맑음" in said[0], "雨" in said[1]] == [True, True]
+        assert [part["functionCall"] for part in calls] == [
+            {"id": "toolu_1", "name": "weather", "args": {"city": "서울"}},
+            {"id": "toolu_2", "name": "weather", "args": {"city": "東京"}},
+        ]
+        assert [part["functionResponse"] for part in results] == [
+            {"id": "toolu_1", "name": "weather", "response": {"output": "맑음"}},
+            {"id": "toolu_2", "name": "weather", "response": {"output": "雨"}},
+        ]
+
+
+@pytest.mark.parametrize(
+    ("more", "param"),
+    [
+        ({"tools": [{}]}, "tools"),
+        ({"response_format": "json"}, "response_format"),
+        ({"seed": 1}, "seed"),
+        ({"messages": [{"role": "critic", "content": "x"}]}, "messages[0]"),
+        ({"messages": [{"role": "user", "content": [{"type": "input_text"}]}]}, "messages[0]"),
+    ],
+)
+def test_what_claude_cannot_be_told_is_the_callers_fault_in_one_line(
+    alices: openai.OpenAI, stage: Stage, more: Any, param: str
+) -> None:
+    for stream in (False, True):
+        with pytest.raises(openai.BadRequestError, match=r"anthropic takes") as caught:
+            alices.chat.completions.create(
+                **{"model": CLAUDE, "messages": ASK, "stream": stream, **more}
+            )
+        assert caught.value.param == param
+        assert "\n" not in caught.value.message
+        assert "Traceback" not in caught.value.message
+    assert stage.calls == []
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_what_claude_thought_goes_back_to_it_with_the_message(
+    alices: openai.OpenAI, stage: Stage, stream: bool
+) -> None:
+    stage.next(Script(pieces=["볼게요"], reasoning=["날", "씨?"], tool_calls=CALLS[:1]))
+    ask: dict[str, Any] = {"model": CLAUDE, "messages": ASK, "tools": [WEATHER]}
+    if stream:
+        with alices.chat.completions.stream(**ask) as answer:
+            message: Any = answer.get_final_completion().choices[0].message
+    else:
+        message = alices.chat.completions.create(**ask).choices[0].message
+    said = message.model_dump(exclude_none=True)
+    said.pop("parsed", None)
+    result: Any = {"role": "tool", "tool_call_id": "toolu_1", "content": "맑음"}
+    alices.chat.completions.create(model=CLAUDE, messages=[*ASK, said, result], tools=[WEATHER])
+    blocks = stage.wait_for_call(2).body["messages"][1]["content"]
+    assert blocks[0] == {"type": "thinking", "thinking": "날씨?", "signature": "EqQBCgIYAh=="}
+    assert [block["type"] for block in blocks] == ["thinking", "text", "tool_use"]
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_what_gemini_signed_goes_back_to_it_with_the_call(
+    alices: openai.OpenAI, stage: Stage, stream: bool
+) -> None:
+    call = {"name": "weather", "args": {"city": "서울"}}
+    part = {"functionCall": call, "thoughtSignature": "c2lnbmVk"}
+    told = json.dumps({"candidates": [{"content": {"parts": [part]}, "finishReason": "STOP"}]})
+    stage.next(Script(raw=(f"data: {told}\n\n" if stream else told).encode()))
+    ask: dict[str, Any] = {"model": GEMINI, "messages": ASK, "tools": [WEATHER]}
+    if stream:
+        with alices.chat.completions.stream(**ask) as answer:
+            message: Any = answer.get_final_completion().choices[0].message
+    else:
+        message = alices.chat.completions.create(**ask).choices[0].message
+    said = message.model_dump(exclude_none=True)
+    said.pop("parsed", None)
+    result: Any = {
+        "role": "tool",
+        "tool_call_id": said["tool_calls"][0]["id"],
+        "content": "맑음",
+    }
+    alices.chat.completions.create(model=GEMINI, messages=[*ASK, said, result], tools=[WEATHER])
+    [sent] = stage.wait_for_call(2).body["contents"][1]["parts"]
+    assert sent["thoughtSignature"] == "c2lnbmVk"
+    assert sent["functionCall"] == {**call, "id": said["tool_calls"][0]["id"]}
 
 
 @OTHERS
@@ -141,8 +217,8 @@ def test_it_sees_pictures(alices: openai.OpenAI, stage: Stage, model: str) -> No
         picture = body["messages"][0]["content"][1]["source"]
         assert picture == {"type": "base64", "media_type": "image/png", "data": PICTURE}
     else:
-        picture = body["contents"][0]["parts"][1]["inline_data"]
-        assert picture == {"mime_type": "image/png", "data": PICTURE}
+        picture = body["contents"][0]["parts"][1]["inlineData"]
+        assert picture == {"mimeType": "image/png", "data": PICTURE}
 
 
 class Forecast(BaseModel):
@@ -169,12 +245,52 @@ def test_its_stream_that_is_cut_off_does_not_pass_for_whole(
     assert ledger_row().status == "incomplete"
 
 
-@pytest.mark.parametrize("model", [GEMINI])
-def test_a_picture_by_its_address_is_refused_where_rini_would_have_to_fetch_it(
-    alices: openai.OpenAI, stage: Stage, model: str
+def test_a_picture_by_its_address_is_fetched_by_google_and_not_by_rini(
+    alices: openai.OpenAI, stage: Stage
 ) -> None:
-    url = {"url": f"{stage.url}/openai/picture.png"}
-    messages: list[Any] = [{"role": "user", "content": [{"type": "image_url", "image_url": url}]}]
-    with pytest.raises(openai.BadRequestError, match="data: URL"):
-        alices.chat.completions.create(model=model, messages=messages)
+    url = f"{stage.url}/openai/picture.png"
+    messages: list[Any] = [
+        {"role": "user", "content": [{"type": "image_url", "image_url": {"url": url}}]}
+    ]
+    alices.chat.completions.create(model=GEMINI, messages=messages)
+    [part] = stage.wait_for_call().body["contents"][0]["parts"]
+    assert part == {"fileData": {"mimeType": "image/png", "fileUri": url}}
+    assert len(stage.calls) == 1
+
+
+def test_every_choice_of_a_stream_of_several_has_its_end(
+    alices: openai.OpenAI, stage: Stage
+) -> None:
+    stage.next(Script(pieces=PIECES))
+    stream = alices.chat.completions.create(model=GEMINI, messages=ASK, n=2, stream=True)
+    choices = [choice for chunk in stream for choice in chunk.choices]
+    for index in (0, 1):
+        texts = [c.delta.content or "" for c in choices if c.index == index]
+        assert "".join(texts) == "".join(PIECES)
+        assert [c.finish_reason for c in choices if c.index == index and c.finish_reason] == [
+            "stop"
+        ]
+
+
+@pytest.mark.parametrize(
+    "tool", [{"googleSearch": {}}, {"type": "web_search"}, {"type": "code_execution"}]
+)
+def test_tools_that_google_bills_by_the_call_are_refused_by_name(
+    alices: openai.OpenAI, stage: Stage, tool: Any
+) -> None:
+    name = tool.get("type") or "googleSearch"
+    with pytest.raises(openai.BadRequestError, match=name):
+        alices.chat.completions.create(model=GEMINI, messages=ASK, tools=[tool])
+    assert stage.calls == []
+
+
+def test_what_was_asked_in_a_shape_that_makes_no_sense_is_one_line(
+    alices: openai.OpenAI, stage: Stage
+) -> None:
+    messages: list[Any] = [{"role": "robot", "content": "안녕"}]
+    with pytest.raises(openai.BadRequestError) as caught:
+        alices.chat.completions.create(model=GEMINI, messages=messages)
+    assert isinstance(caught.value.body, dict)
+    assert caught.value.body["message"] == "google takes no message of role robot."
+    assert caught.value.param == "messages[0].role"
     assert stage.calls == []

@@ -98,7 +98,7 @@ def test_what_is_known_of_a_model_comes_with_the_route(caller: Caller) -> None:
     give_key(caller, "google")
     route = catalogue.resolve(caller, provider="google", model="gemini-2.5-pro")
     assert (route.context_window, route.vision, route.tools) == (1_048_576, True, True)
-    assert (route.target.wire, route.target.litellm_prefix) == ("litellm", "gemini")
+    assert (route.target.wire, route.target.litellm_prefix) == ("gemini", "")
     assert route.target.base_url == "https://generativelanguage.googleapis.com/v1beta"
 
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import importlib
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -11,6 +12,7 @@ from typing import Any
 
 import genai_prices
 import pytest
+from django.apps import apps
 from django.core.management import call_command
 from django.db import connection, transaction
 from django.utils import timezone
@@ -48,6 +50,23 @@ def test_a_migrated_database_has_the_whole_catalogue(rolled_back: None) -> None:
         Provider.objects.values_list("slug", flat=True)
     )
     assert refreshed("--dry-run").startswith("0 providers, 0 models and 0 prices would be added")
+
+
+@pytest.mark.parametrize(("slug", "wire"), [("anthropic", "anthropic"), ("google", "gemini")])
+def test_an_installation_that_reached_a_vendor_through_litellm_changes_its_wire(
+    rolled_back: None, slug: str, wire: str
+) -> None:
+    old = {"wire": "litellm", "litellm_prefix": wire}
+    Provider.objects.filter(slug=slug).update(**old)
+    Provider.objects.create(slug="bedrock", name="B", wire="litellm", litellm_prefix="bedrock")
+    migration = importlib.import_module("providers.migrations.0002_wires_of_our_own")
+    editor = connection.schema_editor()
+    migration.to_own_wires(apps, editor)
+    row = Provider.objects.get(slug=slug)
+    assert (row.wire, row.litellm_prefix) == (wire, "")
+    assert Provider.objects.get(slug="bedrock").wire == "litellm"
+    migration.to_litellm(apps, editor)
+    assert Provider.objects.filter(slug=slug, **old).exists()
 
 
 def test_an_emptied_database_is_filled_by_migrate_once(rolled_back: None) -> None:

@@ -42,7 +42,7 @@ def line_of(server: RiniServer, answer: httpx.Response) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("method", "path", "route", "status"),
     [
-        ("GET", "/livez", "/livez", 200),
+        ("GET", "/", "/", 200),
         ("GET", "/users/me", "/users/me", 200),
         ("GET", "/sessions/?limit=1", "/sessions", 200),
         ("GET", "/messages/4711", "/messages/{pk}", 404),
@@ -59,7 +59,7 @@ def test_a_request_is_one_line_with_its_route_and_its_caller(
     line = line_of(server, alice.request(method, path))
     assert (line["method"], line["route"], line["status"]) == (method, route, status)
     assert line["duration_ms"] >= 0
-    if route not in {"/livez", "(none)"} and status not in {405}:
+    if route not in {"/", "(none)"} and status not in {405}:
         assert line["user"] == alice.user_id
 
 
@@ -109,11 +109,13 @@ def test_the_lines_can_be_switched_off_but_for_failures_of_ours(
 ) -> None:
     quiet = start_server(REQUEST_LOG="0", REDIS_URL="redis://127.0.0.1:1/0")
     with httpx.Client(base_url=quiet.url) as client:
+        client.get("/")
         client.get("/livez")
         failed = client.get("/readyz")
     assert failed.status_code == 503
     assert lines(quiet, failed.headers["x-request-id"])
     assert '"/livez"' not in quiet.log
+    assert '"/"' not in quiet.log
 
 
 @pytest.mark.parametrize(

@@ -161,6 +161,8 @@ def test_nothing_repeats_a_secret() -> None:
         ("CORS_ORIGINS", "*", "CORS_ORIGINS", ["*"]),
         ("ALLOWED_HOSTS", "a.example, .b.example,[::1]", "ALLOWED_HOSTS",
          ["a.example", ".b.example", "[::1]"]),
+        ("EGRESS_ALLOWED_HOSTS", "wiki.internal,gpu:80 , 10.1.0.0/16, ::1", "EGRESS_ALLOWED_HOSTS",
+         ["wiki.internal", "gpu:80", "10.1.0.0/16", "::1"]),
         ("CSRF_TRUSTED_ORIGINS", "https://*.example.com/", "CSRF_TRUSTED_ORIGINS",
          ["https://*.example.com"]),
     ],

@@ -95,11 +95,16 @@ def question(body: Json) -> str:
 def _response(
     script: Script, body: Json, parts: list[Json], finish: str | None, pieces_done: int
 ) -> Json:
-    candidate: Json = {"content": {"parts": parts, "role": "model"}, "index": 0}
-    if finish:
-        candidate["finishReason"] = finish
+    candidates = []
+    for index in range((body.get("generationConfig") or {}).get("candidateCount", 1)):
+        candidate: Json = {"content": {"parts": parts, "role": "model"}}
+        if index:  # protobuf leaves out a zero
+            candidate["index"] = index
+        if finish:
+            candidate["finishReason"] = finish
+        candidates.append(candidate)
     response: Json = {
-        "candidates": [candidate],
+        "candidates": candidates,
         "modelVersion": body.get("model"),
         "responseId": "played",
     }

@@ -40,11 +40,12 @@ async def perform(call: Call, request: web.Request) -> web.StreamResponse:
         return await _stream(call, request, vendor)
     await asyncio.sleep(script.delay)
     if script.raw is not None:
-        return web.Response(body=script.raw, content_type=script.content_type or "application/json")
+        kind = script.content_type or "application/json"
+        return web.Response(body=script.raw, content_type=kind, headers=script.headers)
     if call.path.lower().endswith(("/embeddings", "embedcontent", "embedcontents")):
         return web.json_response(EMBEDDINGS[call.vendor](script, call.body))
     call.pieces_sent = 1
-    return web.json_response(vendor.answer(script, call.body))
+    return web.json_response(vendor.answer(script, call.body), headers=script.headers)
 
 
 def _failure(call: Call, vendor: Vendor) -> web.Response:
@@ -64,7 +65,7 @@ def _failure(call: Call, vendor: Vendor) -> web.Response:
 async def _stream(call: Call, request: web.Request, vendor: Vendor) -> web.StreamResponse:
     script = call.script
     response = web.StreamResponse(
-        headers={"Content-Type": script.content_type or "text/event-stream"}
+        headers={"Content-Type": script.content_type or "text/event-stream", **script.headers}
     )
     response.enable_chunked_encoding()
     await response.prepare(request)

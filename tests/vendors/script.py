@@ -71,6 +71,8 @@ class Script:
     """The body to send in place of everything, with status 200 …"""
     content_type: str | None = None
     """… and this type (else the type that the vendor would send)."""
+    headers: Mapping[str, str] = field(default_factory=dict)
+    """More headers of an answer of success."""
 
 
 @dataclass(frozen=True)

@@ -1,14 +1,25 @@
+from __future__ import annotations
+
 from typing import Any
 
 from django.apps import AppConfig
+from django.contrib.auth.signals import user_logged_in, user_login_failed
 from django.db.models.signals import post_delete
+
+from rini.errors import Forbidden
 
 
 class AccountsConfig(AppConfig):
     name = "accounts"
 
     def ready(self) -> None:
+        from rini.web import refusals
+
         post_delete.connect(_forget_answers, sender="accounts.User")
+        # Who logs in to the administration; the API tells of its logins itself.
+        user_logged_in.connect(_note_login)
+        user_login_failed.connect(_note_failed_login)
+        refusals.register(_note_refusal)
 
 
 def _forget_answers(instance: Any, **_: Any) -> None:
@@ -16,3 +27,27 @@ def _forget_answers(instance: Any, **_: Any) -> None:
     from rini.web import idempotency
 
     idempotency.forget_owner(instance.pk)
+
+
+def _note_login(user: Any, **_: Any) -> None:
+    from accounts import security_log
+    from accounts.models import EventName
+
+    security_log.record(EventName.LOGIN, user_id=user.pk, details={"at": "administration"})
+
+
+def _note_failed_login(credentials: dict[str, Any], **_: Any) -> None:
+    from accounts import security_log, throttles
+    from accounts.models import EventName
+
+    user = throttles.account_of(str(credentials.get("username") or ""))
+    details = {"at": "administration", "wrong": "password" if user else "name"}
+    security_log.record(EventName.LOGIN_FAILED, user_id=user.pk if user else None, details=details)
+
+
+def _note_refusal(error: Forbidden) -> None:
+    from accounts import security_log
+    from accounts.models import EventName
+
+    details = {"code": error.code, "detail": error.detail[:200]}
+    security_log.record(EventName.REFUSED, details=details)

@@ -2,35 +2,42 @@
 
 from __future__ import annotations
 
-import time
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from functools import lru_cache, partial
-from typing import Any, TypeVar, cast
+from functools import partial
+from typing import TypeVar, cast
 from uuid import UUID
 
 import starlette.requests as starlette
 from django.db.models import QuerySet
-from django.utils import timezone
 from rest_framework.authentication import BaseAuthentication
 from rest_framework.request import Request
-from rest_framework_simplejwt.exceptions import ExpiredTokenError, TokenError
-from rest_framework_simplejwt.tokens import AccessToken
 
-from accounts import rates, tokens
-from accounts.models import ApiToken, User
+from accounts import access_tokens, rates, revocation, security_log, tokens
+from accounts.models import ApiToken, FormerSecret, User
+from accounts.revocation import Right
 from rini.errors import NotAuthenticated
 from rini.storage import last_used
 from rini.storage.database import in_database
 from rini.storage.statements import WrittenOnce, names, selected
-from rini.web import request_log
-from rini.web.parsing import has_small_body, read_body
+from rini.web import request_log, standing
+from rini.web.client import address
+from rini.web.parsing import check_is_json, has_small_body, read_body
 
 R = TypeVar("R")
 _BY_DIGEST = f"""
     SELECT {names(ApiToken)} FROM accounts_apitoken
-    WHERE digest = %s OR former_digest = %s LIMIT 1
+    WHERE digest = %s
+    OR id = (SELECT token_id FROM accounts_formersecret WHERE digest = %s) LIMIT 1
+"""  # noqa: S608  # names of columns
+_BY_LOGIN = f"""
+    SELECT {names(User)} FROM accounts_user
+    WHERE id = %s AND EXISTS (
+        SELECT FROM accounts_login
+        WHERE id = %s AND user_id = accounts_user.id AND ended_at IS NULL
+    )
 """  # noqa: S608  # names of columns
 MALFORMED = (
     "This is not a token of Rini. Send an access token from /auth/token, or an API token (rini-…)."
@@ -39,10 +46,16 @@ MALFORMED = (
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """A user, and the API token that spoke for it (None: an access token)."""
+    """A user, the API token that spoke for it (None: an access token), and what was shown."""
 
     user: User
     token: ApiToken | None
+    shown: Right | None = None
+
+    @property
+    def right(self) -> Right:
+        """What the caller's connections rest on."""
+        return self.shown or Right(self.user.pk, self.token.pk if self.token else None)
 
 
 def authenticate(headers: Mapping[str, str]) -> Caller:
@@ -65,10 +78,17 @@ def authenticate_token(raw: str) -> Caller:
     if not raw.isascii():
         raise NotAuthenticated(MALFORMED)
     caller = _by_api_token(raw) if raw.startswith(tokens.PREFIX) else _by_access_token(raw)
-    if not caller.user.is_active:
-        raise NotAuthenticated("This account is deactivated; ask the operator.")
-    request_log.note(user=str(caller.user.pk), token=str(caller.token.pk) if caller.token else None)
+    _note(caller)
     return caller
+
+
+def authenticate_again(right: Right) -> Caller:
+    """The caller of a connection as it is now. Raises `NotAuthenticated` where it has lost that."""
+    if lost := revocation.refusals([right]).get(right):
+        raise lost
+    [user] = _users(right.user_id)
+    token = ApiToken.objects.visible_to(user).get(pk=right.token_id) if right.token_id else None
+    return Caller(user, token, right)
 
 
 async def caller_of(headers: Mapping[str, str]) -> Caller:
@@ -85,28 +105,50 @@ async def visit(request: starlette.Request, work: Callable[[bytes, Caller], R]) 
     As `caller_of`, `read_body`, and then `in_database` with `work`; for requests that are to be
     fast. Raises what those do. A large body is read once its caller is known.
     """
+
+    def checked(body: bytes, caller: Caller) -> R:
+        check_is_json(request)
+        return work(body, caller)
+
     if not has_small_body(request):
         caller = await caller_of(request.headers)
+        check_is_json(request)  # before what may be large is read
         return await in_database(work, await read_body(request), caller)
     body = await read_body(request)
-    caller, done = await in_database(_visit, request.headers, partial(work, body))
+    caller, done = await in_database(_visit, request.headers, partial(checked, body))
     if done:
+        rest_on(caller)
         return done[0]
-    return await in_database(work, body, await admitted(caller))
+    return await in_database(checked, body, await admitted(caller))
 
 
 async def admitted(caller: Caller) -> Caller:
-    """`caller`, whose request has been counted. Raises as `rates.admit` does."""
+    """`caller`, whose request has been counted, and which the answer rests on from now on.
+
+    Raises as `rates.admit` does.
+    """
+    rest_on(caller)
     await rates.admit(caller.user, caller.token)
     return caller
 
 
-async def owner_of(headers: Mapping[str, str]) -> UUID | None:
-    """The id of the caller's user; None without a token, and with one that is no good."""
+def rest_on(caller: Caller) -> None:
+    """Have the answer to the current request end when its caller loses its right."""
+    _note(caller)
+    standing.rest_on(partial(revocation.losing, caller.right))
+
+
+async def owner_of(headers: Mapping[str, str]) -> tuple[UUID | None, str]:
+    """Whose request it is, for what is kept of requests: the user's id, and what spoke for it.
+
+    Another token of the same user is another owner: it may be for less. An access token that was
+    renewed is the same. Without a good token there is no user, and the address has to do.
+    """
     try:
-        return (await caller_of(headers)).user.id
+        right = (await caller_of(headers)).right
     except NotAuthenticated:
-        return None
+        return None, address()
+    return right.user_id, str(right.token_id or right.login_id)
 
 
 def caller_in(request: Request) -> Caller:
@@ -137,46 +179,50 @@ def _visit(headers: Mapping[str, str], work: Callable[[Caller], R]) -> tuple[Cal
     return caller, [work(caller)]
 
 
+def _note(caller: Caller) -> None:
+    """Whom the logs name for what happens in this request."""
+    token = str(caller.token.pk) if caller.token else None
+    request_log.note(user=str(caller.user.pk), token=token)
+    security_log.note_caller(caller.user.pk, caller.token.pk if caller.token else None)
+
+
 def _by_access_token(raw: str) -> Caller:
-    user = _user(_user_id(raw))
-    if user is None:
-        raise NotAuthenticated("The account of this access token does not exist any more.")
-    return Caller(user, None)
-
-
-def _user_id(raw: str) -> UUID:
     try:
-        claims = _claims(raw)
-        if claims["exp"] <= time.time():
-            raise ExpiredTokenError
-        return UUID(str(claims.get("user_id")))
-    except ExpiredTokenError:
-        raise NotAuthenticated(
-            "This access token has expired: get a new one from /auth/refresh or /auth/token."
-        ) from None
-    except (TokenError, ValueError):
+        claims = access_tokens.read(raw)
+    except access_tokens.NotAnAccessToken:
         raise NotAuthenticated(MALFORMED) from None
-
-
-@lru_cache(maxsize=4096)
-def _claims(raw: str) -> dict[str, Any]:
-    """What a token claims, once its signature has been checked; it may have expired since."""
-    return AccessToken(raw).payload  # type: ignore[arg-type]  # simplejwt means the text of one
+    found = selected(User, _BY_LOGIN, [claims.user_id, claims.login_id])
+    user = next(iter(found), None) or _user(claims.user_id)
+    _raise(revocation.refusal_of_access_token(claims.expires_at, is_login_open=True))
+    _raise(revocation.refusal_of_user(user.is_active if user else None))
+    _raise(revocation.refusal_of_access_token(claims.expires_at, is_login_open=bool(found)))
+    right = Right(claims.user_id, login_id=claims.login_id, expires_at=claims.expires_at)
+    return Caller(cast(User, user), None, right)
 
 
 def _by_api_token(raw: str) -> Caller:
     digest = tokens.digest_of(raw)
     token = next(iter(selected(ApiToken, _BY_DIGEST, [digest, digest])), None)
     user = _user(token.user_id) if token else None
-    now = timezone.now()
     if token is None or user is None:
-        raise NotAuthenticated("There is no such API token: it is mistyped, or was revoked.")
-    if bytes(token.digest) != digest and not _is_later(token.former_valid_until, now):
-        raise NotAuthenticated("This API token was rotated: use its new secret.")
-    if token.expires_at is not None and not _is_later(token.expires_at, now):
-        raise NotAuthenticated("This API token has expired: make a new one at /tokens/.")
+        raise NotAuthenticated(revocation.NO_TOKEN)
+    _raise(revocation.refusal_of_token(token.expires_at, _end_of_secret(token, digest)))
+    _raise(revocation.refusal_of_user(user.is_active))
     last_used.note(token)
-    return Caller(user, token)
+    models = frozenset(token.allowed_models) if token.allowed_models else None
+    return Caller(user, token, Right(user.pk, token_id=token.pk, secret=digest, models=models))
+
+
+def _end_of_secret(token: ApiToken, digest: bytes) -> datetime | float | None:
+    if bytes(token.digest) == digest:
+        return math.inf
+    former = FormerSecret.objects.filter(digest=digest).first()
+    return revocation.earlier(former.valid_until if former else None, token.former_valid_until)
+
+
+def _raise(refused: NotAuthenticated | None) -> None:
+    if refused is not None:
+        raise refused
 
 
 def _user(identity: UUID) -> User | None:
@@ -186,7 +232,3 @@ def _user(identity: UUID) -> User | None:
 @WrittenOnce
 def _users(identity: UUID) -> QuerySet[User]:
     return User.objects.filter(id=identity)
-
-
-def _is_later(moment: datetime | None, now: datetime) -> bool:
-    return moment is not None and moment > now

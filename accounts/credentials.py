@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
+from uuid import UUID
 
 from django.conf import settings
 from django.db import IntegrityError, transaction
-from django.db.models import Value
-from django.db.models.functions import Lower
-from django.db.models.lookups import Exact
 
-from accounts import throttles
-from accounts.models import User
+from accounts import refresh, security_log, throttles
+from accounts.models import EventName, User
 from rini.errors import Forbidden, InvalidInput, NotAuthenticated
 
 UNIQUE = {
@@ -24,26 +22,74 @@ UNIQUE = {
 def register(fields: Mapping[str, Any]) -> User:
     """Open an account: `fields` as `serializers.Registration` gives them.
 
-    Raises `Forbidden` where registration is closed, `InvalidInput` for a name that is taken.
+    Raises `Forbidden` where registration is closed, `RateLimited` where too many came from there,
+    `InvalidInput` for a name that is taken.
     """
     if not settings.OPEN_REGISTRATION:
-        raise Forbidden("Registration is closed: ask the operator for an account.")
+        raise Forbidden(
+            "Registration is closed: ask the operator for an account.", code="registration_closed"
+        )
+    throttles.count_registration()
     user = User(username=fields.get("username"), email=fields.get("email"))
     user.set_password(fields.get("password"))
     save(user)
+    security_log.record(EventName.USER_CREATED, user_id=user.pk)
     return user
 
 
-def log_in(username: str, password: str, address: str) -> User:
-    """The user of that name, whatever its case; `address` is the caller's IP address.
+def log_in(username: str, password: str) -> User:
+    """The user of that name, whatever its case.
 
     Raises `NotAuthenticated`, `RateLimited` after too many wrong passwords, and `Unavailable`.
     """
-    with throttles.guess(username, address):
-        user = _find(username, password)
-    if not user.is_active:
+    user = throttles.account_of(username)
+    with throttles.guess(user, username):
+        _check(user, password)
+    if user is None or not user.is_active:
+        _record_failure(user, "suspended")
         raise NotAuthenticated("This account is deactivated; ask the operator.")
     return user
+
+
+def confirm(user: User, password: str | None) -> None:
+    """Let only the owner go on, not whoever has found a token: what follows needs the password.
+
+    An account without a password has nothing else to prove itself by. Raises `InvalidInput` on the
+    field ``current_password``, and `RateLimited` after too many wrong ones.
+    """
+    if not user.has_usable_password():
+        return
+    if password is None:
+        told = "This needs the account's password: send it as `current_password`."
+        raise InvalidInput(
+            told, code="current_password_required", errors={"current_password": [told]}
+        )
+    with throttles.guess(user):
+        if not user.check_password(password):
+            security_log.record(EventName.PASSWORD_REFUSED, user_id=user.pk)
+            told = "This is not the current password."
+            raise InvalidInput(
+                told, code="current_password_wrong", errors={"current_password": [told]}
+            )
+
+
+def change(user: User, fields: Mapping[str, Any], login_id: UUID | None = None) -> None:
+    """Set and save fields of `user`. With a new password every login has to be made anew; with a
+    first one every other than the one that sets it (`login_id`).
+
+    Raises `InvalidInput` for a name or an address that is another's.
+    """
+    with transaction.atomic():
+        if "password" in fields:
+            refresh.end_all(user, but=None if user.has_usable_password() else login_id)
+            user.set_password(fields["password"])
+        for name in fields.keys() - {"password"}:
+            setattr(user, name, fields[name])
+        save(user, update_fields=list(fields))
+    if "password" in fields:
+        security_log.record(EventName.PASSWORD_CHANGED, user_id=user.pk)
+    if changed := sorted(fields.keys() - {"password"}):
+        security_log.record(EventName.USER_CHANGED, user_id=user.pk, details={"fields": changed})
 
 
 def save(user: User, **options: Any) -> None:
@@ -61,10 +107,14 @@ def save(user: User, **options: Any) -> None:
         raise
 
 
-def _find(username: str, password: str) -> User:
+def _check(user: User | None, password: str) -> None:
     """An unknown name costs the hashing of a password too, so that time does not tell names."""
-    same_name = Exact(Lower("username"), Lower(Value(username)))
-    user = User.objects.filter(same_name).first() or User(password="!")  # noqa: S106  # unusable
-    if not user.check_password(password):
+    known = user or User(password="!")  # noqa: S106  # unusable
+    if not known.check_password(password):
+        _record_failure(user, "password" if user else "name")
         raise NotAuthenticated("The user name or the password is wrong.")
-    return user
+
+
+def _record_failure(user: User | None, wrong: str) -> None:
+    user_id = user.pk if user else None
+    security_log.record(EventName.LOGIN_FAILED, user_id=user_id, details={"wrong": wrong})

@@ -1,4 +1,4 @@
-"""Users and the two kinds of tokens that stand for them.
+"""Users, their logins, the two kinds of tokens that stand for them, and what happened to all these.
 
 No token is stored: only SHA-256 digests of values with 256 bits of entropy, which need no salt.
 """
@@ -90,7 +90,6 @@ class ApiToken(models.Model):
     name = models.CharField(_("name"), max_length=100)
     prefix = models.CharField(_("begins with"), max_length=16, editable=False)
     digest = models.BinaryField(unique=True, editable=False)
-    former_digest = models.BinaryField(null=True, unique=True, editable=False)
     former_valid_until = models.DateTimeField(null=True, editable=False)
     allowed_models = ArrayField(
         models.CharField(max_length=200),
@@ -117,8 +116,49 @@ class ApiToken(models.Model):
         return f"{self.name} ({self.prefix}…)"
 
 
+class FormerSecret(models.Model):
+    """A secret that a rotation has replaced. It works until `valid_until`, and no longer than its
+    token's `former_valid_until`."""
+
+    token = models.ForeignKey(ApiToken, on_delete=models.CASCADE, related_name="former_secrets")
+    digest = models.BinaryField(unique=True)
+    valid_until = models.DateTimeField()
+
+    class Meta:
+        verbose_name = _("former secret")
+        verbose_name_plural = _("former secrets")
+
+    def __str__(self) -> str:
+        return f"until {self.valid_until}"
+
+
+class Login(models.Model):
+    """A login: everything that one use of the password has given out. `id` is the claim ``sid`` of
+    its access tokens and the family of its refresh tokens; none of them works once it has ended."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="logins")
+    address = models.CharField(_("address"), max_length=45, blank=True)
+    agent = models.CharField(_("program"), max_length=200, blank=True)
+    created_at = models.DateTimeField(_("created at"), default=timezone.now, editable=False)
+    last_used_at = models.DateTimeField(_("last renewed at"), default=timezone.now, editable=False)
+    expires_at = models.DateTimeField(_("expires at"), db_index=True)
+    ended_at = models.DateTimeField(_("ended at"), null=True)
+
+    objects = OwnedQuerySet["Login"].as_manager()
+
+    class Meta:
+        verbose_name = _("login")
+        verbose_name_plural = _("logins")
+        indexes = [models.Index(fields=["user", "-created_at"], name="login_by_user")]
+
+    def __str__(self) -> str:
+        return str(self.id)
+
+
 class RefreshToken(models.Model):
-    """One link in a chain of refresh tokens; the chain, its family, dies with a replay."""
+    """One link in a chain of refresh tokens; the chain, the family of a login, dies with a
+    replay."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="refresh_tokens")
@@ -135,3 +175,60 @@ class RefreshToken(models.Model):
 
     def __str__(self) -> str:
         return str(self.id)
+
+
+class EventName(models.TextChoices):
+    """What the security log knows, where it has a name for it by that of OWASP's Logging
+    Vocabulary. These names are promised: alarms are built on them."""
+
+    LOGIN = "authn_login_success", _("logged in")
+    LOGIN_FAILED = "authn_login_fail", _("wrong name or password")
+    LOGIN_LOCKED = "authn_login_lock", _("too many wrong passwords")
+    LOGIN_ENDED = "authn_login_ended", _("login ended")
+    REFRESH_REPLAYED = "authn_token_reuse", _("refresh token used again: login ended")
+    PASSWORD_CHANGED = "authn_password_change", _("password changed")  # a name
+    PASSWORD_REFUSED = "authn_password_change_fail", _("wrong current password")
+    TOKEN_CREATED = "authn_token_created", _("API token made")
+    TOKEN_CHANGED = "authn_token_changed", _("API token changed")
+    TOKEN_ROTATED = "authn_token_rotated", _("API token rotated")
+    TOKEN_DELETED = "authn_token_delete", _("API token deleted")
+    REFUSED = "authz_fail", _("not permitted")
+    ROLE_CHANGED = "authz_change", _("rights changed")
+    USER_CREATED = "user_created", _("account opened")
+    USER_CHANGED = "user_updated", _("account changed")
+    USER_SUSPENDED = "user_suspended", _("account suspended")
+    USER_ACTIVATED = "user_activated", _("account activated")
+    USER_DELETED = "user_deleted", _("account deleted")
+    REGISTRATION_REFUSED = "excess_rate_limit_exceeded", _("too many new accounts")
+    KEY_CREATED = "provider_key_created", _("provider key stored")
+    KEY_CHANGED = "provider_key_changed", _("provider key changed")
+    KEY_DELETED = "provider_key_deleted", _("provider key deleted")
+    CALLS_REFUNDED = "calls_refunded", _("calls refunded")
+
+
+class SecurityEvent(models.Model):
+    """What happened, to whom, by whom and from where. Rows outlive the users that they name.
+
+    What a stranger can cause without end is one row an hour for each place that it comes from, and
+    `count` says how often (see `accounts.security_log`).
+    """
+
+    event = models.CharField(_("event"), max_length=40)
+    at = models.DateTimeField(_("at"), default=timezone.now, db_index=True)
+    last_at = models.DateTimeField(_("last at"), default=timezone.now)
+    count = models.PositiveIntegerField(_("times"), default=1)
+    user_id = models.UUIDField(_("user"), null=True, db_index=True)
+    actor_id = models.UUIDField(_("by"), null=True)
+    token_id = models.UUIDField(_("API token"), null=True)
+    address = models.CharField(_("address"), max_length=45, blank=True)
+    request_id = models.CharField(_("request"), max_length=64, blank=True)
+    details = models.JSONField(_("details"), default=dict)
+    bucket = models.UUIDField(null=True, unique=True, editable=False)
+
+    class Meta:
+        verbose_name = _("security event")
+        verbose_name_plural = _("security log")
+        indexes = [models.Index(fields=["event", "-at"], name="security_by_event")]
+
+    def __str__(self) -> str:
+        return f"{self.event} {self.at:%Y-%m-%d %H:%M:%S}"

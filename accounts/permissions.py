@@ -1,4 +1,4 @@
-"""What an API token may not do, though its user may."""
+"""What an API token may not do, though its user may; and who operates."""
 
 from __future__ import annotations
 
@@ -31,4 +31,19 @@ def refuse_limited_token(caller: Caller) -> None:
         raise Forbidden(
             "This API token is limited, so it cannot change the account, its "
             "tokens or its keys: use an access token from /auth/token."
+        )
+
+
+def is_operator(caller: Caller, permission: str) -> bool:
+    """Whether the caller may do in the API what ``app.action_model`` lets it do in the
+    administration. By an access token only: an API token may lie anywhere."""
+    user = caller.user
+    return caller.token is None and user.is_staff and user.has_perm(permission)
+
+
+def refuse_strangers(caller: Caller, permission: str, what: str) -> None:
+    """Raise `Forbidden` for who is no operator with this permission; `what` they may not do."""
+    if not is_operator(caller, permission):
+        raise Forbidden(
+            f"Only operators with the permission {permission} {what}, and by an access token."
         )

@@ -1,77 +1,132 @@
-"""Refresh tokens: each is used once and gives its successor; a family is the chain of one login.
+"""Logins, and the refresh tokens that renew them: each is used once and gives its successor.
 
 A token that is shown a second time was copied by somebody, and nobody can tell which of the two is
-the owner: the whole family ends at once. Every change of a user's chains happens under a lock of
-the user's row, so that no new link escapes a revocation that runs beside its making.
+the owner: the whole login ends at once, with its access tokens. A second use within `GRACE`, while
+the successor lies unused, is not that but a client that asked twice at once: it is told so, gets
+nothing, and the login goes on.
+
+Every change of a user's logins happens under a lock of the user's row, so that no new link escapes
+a revocation that runs beside its making.
 """
 
 from __future__ import annotations
 
 import secrets
 import uuid
-from datetime import timedelta
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 
-from accounts.models import RefreshToken, User
+from accounts import access_tokens, security_log
+from accounts.models import EventName, Login, RefreshToken, User
 from accounts.tokens import digest_of
-from rini.errors import NotAuthenticated
+from rini.errors import Conflict, NotAuthenticated
 from rini.secrets.secret import Secret
 
+GRACE = timedelta(seconds=5)
 REFUSED = "This refresh token is unknown, expired or revoked: log in again at /auth/token."
+USED = "Another request has just used this refresh token: use the tokens that it got."
+
+
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """A login, as begun or renewed, and its next refresh token."""
+
+    login: Login
+    secret: Secret
+
+    @property
+    def access_token(self) -> str:
+        return access_tokens.issue(self.login.user_id, self.login.id)
 
 
 @transaction.atomic
-def begin(user: User) -> Secret:
-    """The first token of a new family.
+def begin(user: User, *, address: str = "", agent: str = "") -> Begun:
+    """A new login, from an IP address and a program.
 
-    Raises `NotAuthenticated` where the account is deactivated, or its password changed since `user`
+    Raises `NotAuthenticated` where the account is suspended, or its password changed since `user`
     was read: a login with the old one must not outlive the change.
     """
-    account = _locked(user.pk)
-    if not account.is_active:
-        raise NotAuthenticated("This account is deactivated; ask the operator.")
-    if account.password != user.password:
-        raise NotAuthenticated("The password was changed meanwhile: log in again.")
-    return _add_link(user.pk, uuid.uuid4())
+    login = _begin(user, address, agent, _expiry())
+    return Begun(login, _add_link(login))
 
 
-def rotate(raw: str) -> tuple[User, Secret]:
-    """Consume a token and return its user and its successor.
+@transaction.atomic
+def begin_passing(user: User, *, address: str = "", agent: str = "") -> str:
+    """The access token of a new login that nobody can renew; raises as `begin`."""
+    ends = timezone.now() + timedelta(seconds=access_tokens.lifetime())
+    return access_tokens.issue(user.pk, _begin(user, address, agent, ends).pk)
 
-    Raises `NotAuthenticated`, and where the token had been consumed, its family is revoked.
+
+def rotate(raw: str) -> Begun:
+    """Consume a refresh token and renew its login.
+
+    Raises `Conflict` where another request has done so a moment ago, and `NotAuthenticated`; where
+    the token had been consumed before, its login has ended.
     """
     with transaction.atomic():
         link = _find(raw)
         user = _locked(link.user_id)
-        renewable = user.is_active and _consume(link)
-        successor = _add_link(user.pk, link.family) if renewable else None
-        if successor is None:
-            _revoke(link.family)
-    if successor is None:  # raised out here: inside, it would undo the revocation
-        raise NotAuthenticated(REFUSED)
-    return user, successor
+        renewed = _renew(link) if user.is_active and _consume(link) else None
+        link.refresh_from_db()
+        is_race = renewed is None and user.is_active and _is_race(link)
+        was_alive = link.revoked_at is None
+        if renewed is None and not is_race:
+            _end(Q(pk=link.family))
+    if renewed is not None:
+        return renewed
+    if is_race:  # raised out here: inside, it would undo what was done
+        raise Conflict(USED, code="refresh_token_just_used")
+    if was_alive and link.consumed_at is not None:
+        security_log.record(
+            EventName.REFRESH_REPLAYED, user_id=user.pk, details={"login": str(link.family)}
+        )
+    raise NotAuthenticated(REFUSED)
 
 
 @transaction.atomic
-def end_family(raw: str) -> None:
-    """Revoke the family of a token, whatever its state.
+def end_family(raw: str) -> uuid.UUID:
+    """End the login of a refresh token, whatever its state; the user's id.
 
     Raises `NotAuthenticated` for a token that was never given out.
     """
     link = _find(raw)
     _locked(link.user_id)
-    _revoke(link.family)
+    _end(Q(pk=link.family))
+    return link.user_id
 
 
 @transaction.atomic
-def end_all(user: User) -> None:
-    """Revoke every family of `user`."""
+def end(user: User, login_ids: list[uuid.UUID]) -> int:
+    """End some of `user`'s logins; how many went on until now."""
     _locked(user.pk)
-    _unrevoked().filter(user=user).update(revoked_at=timezone.now())
+    return _end(Q(user=user, pk__in=login_ids))
+
+
+@transaction.atomic
+def end_all(user: User, *, but: uuid.UUID | None = None) -> int:
+    """End every login of `user`, but for one; how many."""
+    _locked(user.pk)
+    return _end(Q(user=user) & ~Q(pk=but) if but else Q(user=user))
+
+
+def _begin(user: User, address: str, agent: str, expires_at: datetime) -> Login:
+    account = _locked(user.pk)
+    if not account.is_active:
+        raise NotAuthenticated("This account is deactivated; ask the operator.")
+    if account.password != user.password:
+        raise NotAuthenticated("The password was changed meanwhile: log in again.")
+    login = Login.objects.create(
+        user=account, address=address[:45], agent=agent[:200], expires_at=expires_at
+    )
+    security_log.record(
+        EventName.LOGIN, user_id=user.pk, address=address, details={"login": str(login.pk)}
+    )
+    return login
 
 
 def _find(raw: str) -> RefreshToken:
@@ -96,17 +151,50 @@ def _consume(link: RefreshToken) -> bool:
     return fresh.update(consumed_at=now) == 1
 
 
-def _add_link(user_id: uuid.UUID, family: uuid.UUID) -> Secret:
+def _is_race(link: RefreshToken) -> bool:
+    """Whether another request consumed the token so short a while ago that both were meant."""
+    if link.revoked_at or not link.consumed_at or link.consumed_at <= timezone.now() - GRACE:
+        return False
+    later = RefreshToken.objects.filter(family=link.family, created_at__gt=link.created_at)
+    return not later.exclude(consumed_at=None).exists()
+
+
+def _renew(link: RefreshToken) -> Begun | None:
+    login = Login.objects.filter(pk=link.family, ended_at=None).first()
+    if login is None:
+        return None
+    login.last_used_at, login.expires_at = timezone.now(), _expiry()
+    login.save(update_fields=["last_used_at", "expires_at"])
+    return Begun(login, _add_link(login))
+
+
+def _expiry() -> datetime:
+    """When the tokens that a login gives out now will all have expired."""
+    access = timedelta(seconds=access_tokens.lifetime())
+    return timezone.now() + max(access, _lifetime())
+
+
+def _lifetime() -> timedelta:
+    return timedelta(days=settings.JWT_REFRESH_TOKEN_EXPIRE_DAYS)
+
+
+def _add_link(login: Login) -> Secret:
     secret = secrets.token_urlsafe(32)
-    expires_at = timezone.now() + timedelta(days=settings.JWT_REFRESH_TOKEN_EXPIRE_DAYS)
     RefreshToken.objects.create(
-        user_id=user_id, family=family, digest=digest_of(secret), expires_at=expires_at
+        user_id=login.user_id,
+        family=login.id,
+        digest=digest_of(secret),
+        expires_at=timezone.now() + _lifetime(),
     )
     return Secret(secret)
 
 
-def _revoke(family: uuid.UUID) -> None:
-    _unrevoked().filter(family=family).update(revoked_at=timezone.now())
+def _end(which: Q) -> int:
+    now = timezone.now()
+    ended = [row.pk for row in Login.objects.filter(which, ended_at=None)]
+    Login.objects.filter(pk__in=ended).update(ended_at=now)
+    _unrevoked().filter(family__in=ended).update(revoked_at=now)
+    return len(ended)
 
 
 def _unrevoked() -> QuerySet[RefreshToken]:

@@ -14,7 +14,7 @@ from django.utils import timezone
 from rest_framework import serializers
 
 from accounts import limits
-from accounts.models import ApiToken, User
+from accounts.models import ApiToken, Login, User
 
 MODEL_NAME = re.compile(r"[^\s/*]+/(\*|[^\s*]+)")
 
@@ -32,6 +32,18 @@ class UserName(serializers.CharField):
 class Password(serializers.CharField):
     def __init__(self, **options: Any) -> None:
         super().__init__(max_length=1000, trim_whitespace=False, write_only=True, **options)
+
+
+class CurrentPassword(Password):
+    """What lets only the owner do what changes who owns the account: see `credentials.confirm`."""
+
+    def __init__(self) -> None:
+        help_text = "Needed where the account has a password."
+        super().__init__(required=False, allow_null=True, help_text=help_text)
+
+
+class Confirmation(serializers.Serializer[User]):
+    current_password = CurrentPassword()
 
 
 class AccountSerializer(serializers.ModelSerializer[User]):
@@ -57,9 +69,7 @@ class AccountChange(serializers.Serializer[User]):
     username = UserName(required=False)
     email = serializers.EmailField(required=False, allow_null=True, max_length=254)
     password = Password(required=False)
-    current_password = Password(
-        required=False, help_text="Needed to change a password that is set."
-    )
+    current_password = CurrentPassword()
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         user = self.instance or User()
@@ -69,10 +79,6 @@ class AccountChange(serializers.Serializer[User]):
             password=user.password,
         )
         check_credentials(changed, attrs)
-        if "password" in attrs and user.has_usable_password() and "current_password" not in attrs:
-            raise serializers.ValidationError(
-                {"current_password": ["Give the current password to set a new one."]}
-            )
         return attrs
 
 
@@ -112,6 +118,23 @@ class TokenPair(serializers.Serializer[User]):
 class NewAccount(TokenPair):
     id = serializers.UUIDField()
     username = serializers.CharField(allow_null=True)
+
+
+class LoginSerializer(serializers.ModelSerializer[Login]):
+    """A login, as its user sees it."""
+
+    current = serializers.BooleanField(help_text="Whether it is the caller's own.")
+
+    class Meta:
+        model = Login
+        fields = (
+            *("id", "address", "agent", "created_at", "last_used_at", "expires_at"),
+            "current",
+        )
+
+
+class EndedLogins(serializers.Serializer[Any]):
+    ended = serializers.IntegerField(help_text="How many logins have ended now.")
 
 
 class PerMinute(serializers.IntegerField):
@@ -173,6 +196,15 @@ class TokenSerializer(serializers.ModelSerializer[ApiToken]):
         if moment is not None and moment <= timezone.now():
             raise serializers.ValidationError("This moment is in the past.")
         return moment
+
+
+class TokenRequest(TokenSerializer):
+    """A new API token."""
+
+    current_password = CurrentPassword()
+
+    class Meta(TokenSerializer.Meta):
+        fields = (*TokenSerializer.Meta.fields, "current_password")
 
 
 class NewToken(TokenSerializer):

@@ -1,8 +1,13 @@
-"""A brake on guessing passwords: counters in Valkey, which every process shares.
+"""Brakes in Valkey, which every process shares: on guessing passwords, and on opening accounts.
 
 A guess is counted before the password is looked at, in one atomic step, so that guesses made at
 once do not slip through; the right password gives it back. Without Valkey nobody can log in (503):
 unlimited guessing would be worse, and tokens that were given out keep working.
+
+Guesses count for an account from an address, and for an account from everywhere, so that many
+machines together get no further. An address from which the account was logged in to before is
+spared the second: no stranger locks an owner out of his usual place. Nor does anybody lock out
+others: an address alone only counts far above what a whole office mistypes.
 """
 
 from __future__ import annotations
@@ -14,65 +19,71 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from django.http import HttpRequest
+from django.conf import settings
+from django.db.models import Value
+from django.db.models.functions import Lower
+from django.db.models.lookups import Exact
 
+from accounts import security_log
+from accounts.models import EventName, SecurityEvent, User
 from rini.errors import RateLimited
 from rini.storage import valkey
+from rini.web import client
 
 WINDOW_SECONDS = 300
-# One address soon stops at one name. Many addresses together get further, so that nobody can lock
-# a user out from one machine, and yet not far enough to try a list of passwords.
-PER_NAME_AND_ADDRESS = 10
-PER_ADDRESS = 100
-PER_NAME = 100
+PER_ACCOUNT_AND_ADDRESS = 10
+PER_ACCOUNT = 100
+PER_ADDRESS = 1000
+HOUR = 3600
+USUAL_ADDRESSES = 100
+
+
+def account_of(username: str) -> User | None:
+    """The account of that name in any case, as the database folds it."""
+    return User.objects.filter(Exact(Lower("username"), Lower(Value(username)))).first()
 
 
 @contextmanager
-def guess(name: str, address: str) -> Iterator[None]:
-    """Let the body try one password for `name` (of any spelling) from an IP address.
+def guess(user: User | None, name: str = "") -> Iterator[None]:
+    """Let the body try one password for `user`, from the current caller's address; without a user
+    for the `name` that nobody has.
 
     Raises `RateLimited` where there were too many wrong ones, `Unavailable` without Valkey. A body
     that raises nothing was right.
     """
     window, elapsed = divmod(time.time(), WINDOW_SECONDS)
-    name, network = name.casefold(), _network(address)
-    keys = {
-        _key(window, name, network): PER_NAME_AND_ADDRESS,
-        _key(window, "", network): PER_ADDRESS,
-        _key(window, name, ""): PER_NAME,
-    }
-    for key, limit in keys.items():
-        if _add(key, 1) > limit:
+    account = str(user.pk) if user else f"no {name.lower()}"
+    for key, limit in (counted := _counters(window, account, user)).items():
+        if _add(key, 1, WINDOW_SECONDS) > limit:
+            security_log.record(EventName.LOGIN_LOCKED, user_id=user.pk if user else None)
             raise RateLimited(
                 f"Too many wrong passwords. Try again in {math.ceil(WINDOW_SECONDS - elapsed)} s.",
                 retry_after=WINDOW_SECONDS - elapsed,
             )
     yield
-    for key in keys:
-        _add(key, -1)
+    for key in counted:
+        _add(key, -1, WINDOW_SECONDS)
 
 
-def address_of(request: HttpRequest | None) -> str:
-    """The caller's IP address; behind a proxy what the server takes from the proxy's headers."""
-    return str(request.META.get("REMOTE_ADDR", "")) if request else ""
+def count_registration() -> None:
+    """Count a new account from the current caller's address.
+
+    Raises `RateLimited` past `REGISTRATIONS_PER_HOUR`, `Unavailable` without Valkey.
+    """
+    most = settings.REGISTRATIONS_PER_HOUR
+    if not most:
+        return
+    window, elapsed = divmod(time.time(), HOUR)
+    if _add(_key("registrations", window, network_of(client.address())), 1, HOUR) > most:
+        security_log.record(EventName.REGISTRATION_REFUSED)
+        raise RateLimited(
+            f"From this address {most} accounts were opened within an hour; that is all. "
+            f"Try again in {math.ceil((HOUR - elapsed) / 60)} minutes.",
+            retry_after=HOUR - elapsed,
+        )
 
 
-def _add(key: str, count: int) -> int:
-    with (
-        valkey.needed("Passwords cannot be checked now: Valkey is away."),
-        valkey.client().pipeline(transaction=True) as pipe,
-    ):
-        pipe.incrby(key, count)
-        pipe.expire(key, WINDOW_SECONDS)
-        return int(pipe.execute()[0])
-
-
-def _key(window: float, name: str, network: str) -> str:
-    subject = hashlib.sha256(f"{name}\0{network}".encode()).hexdigest()
-    return f"rini:guesses:{window:.0f}:{subject}"
-
-
-def _network(address: str) -> str:
+def network_of(address: str) -> str:
     """What counts as one address: of IPv6 the /64, which is one customer's."""
     try:
         parsed = ipaddress.ip_address(address)
@@ -81,3 +92,35 @@ def _network(address: str) -> str:
     if parsed.version == 6:
         return str(ipaddress.ip_network((parsed, 64), strict=False))
     return str(parsed)
+
+
+def _counters(window: float, account: str, user: User | None) -> dict[str, int]:
+    """The names of the counters for a guess, with their limits."""
+    network = network_of(client.address())
+    counters = {_key("guesses", window, account, network): PER_ACCOUNT_AND_ADDRESS}
+    if user is None or not _is_usual(user, network):
+        counters[_key("guesses", window, account, "")] = PER_ACCOUNT
+        counters[_key("guesses", window, "", network)] = PER_ADDRESS
+    return counters
+
+
+def _is_usual(user: User, network: str) -> bool:
+    """Whether the account was logged in to from there, as far back as the security log goes."""
+    logins = SecurityEvent.objects.filter(event=EventName.LOGIN, user_id=user.pk)
+    known = logins.order_by().values_list("address", flat=True).distinct()
+    return network in {network_of(address) for address in known[:USUAL_ADDRESSES]}
+
+
+def _add(key: str, count: int, seconds: int) -> int:
+    with (
+        valkey.needed("Passwords cannot be checked now: Valkey is away."),
+        valkey.client().pipeline(transaction=True) as pipe,
+    ):
+        pipe.incrby(key, count)
+        pipe.expire(key, seconds)
+        return int(pipe.execute()[0])
+
+
+def _key(what: str, window: float, *subject: str) -> str:
+    digest = hashlib.sha256("\0".join(subject).encode()).hexdigest()
+    return f"rini:{what}:{window:.0f}:{digest}"

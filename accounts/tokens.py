@@ -15,7 +15,7 @@ from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
-from accounts.models import ApiToken, User
+from accounts.models import ApiToken, FormerSecret, User
 from rini.secrets.secret import Secret
 
 PREFIX = "rini-"
@@ -40,14 +40,17 @@ def rotate(token: ApiToken) -> Secret:
     """Give `token` a new secret and return it.
 
     The old one works for `API_TOKEN_ROTATION_GRACE_MINUTES` more, so that its users can change
-    over. Raises `ApiToken.DoesNotExist` where the token was deleted meanwhile.
+    over; one from a rotation before works as long as was promised then. Raises
+    `ApiToken.DoesNotExist` where the token was deleted meanwhile.
     """
     token.refresh_from_db(from_queryset=ApiToken.objects.select_for_update())
     grace = timedelta(minutes=settings.API_TOKEN_ROTATION_GRACE_MINUTES)
-    token.former_digest = token.digest
     token.former_valid_until = timezone.now() + grace
+    FormerSecret.objects.create(
+        token=token, digest=token.digest, valid_until=token.former_valid_until
+    )
     secret = _replace_secret(token)
-    token.save(update_fields=["digest", "prefix", "former_digest", "former_valid_until"])
+    token.save(update_fields=["digest", "prefix", "former_valid_until"])
     return secret
 
 

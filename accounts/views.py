@@ -1,4 +1,4 @@
-"""The HTTP API of users, logins and API tokens."""
+"""The HTTP API of users and API tokens."""
 
 from __future__ import annotations
 
@@ -12,49 +12,36 @@ from rest_framework.mixins import DestroyModelMixin, ListModelMixin, RetrieveMod
 from rest_framework.permissions import IsAuthenticated
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.viewsets import ViewSet
-from rest_framework_simplejwt.tokens import AccessToken
 
-from accounts import credentials, limits, refresh, serializers, throttles, tokens
-from accounts.authentication import BearerAuthentication, caller_in
-from accounts.models import ApiToken, User
+from accounts import credentials, limits, security_log, serializers, tokens
+from accounts.authentication import caller_in
+from accounts.login_views import OF_CALLER, UNKEPT, OpenViewSet, begun
+from accounts.models import ApiToken, EventName, User
 from accounts.permissions import NotByLimitedToken
-from rini.errors import InvalidInput, NotFound
+from rini.errors import NotFound
 from rini.secrets.secret import Secret
 from rini.web.api_schema import problems
 from rini.web.http import validated
 from rini.web.routes import Resource
 
 
-class OpenViewSet(ViewSet):
-    """For callers without a valid token: an old one in the header does no harm here."""
-
-    tags = ["accounts"]
-    authentication_classes = []
-    permission_classes = []
-
-
 class UserViewSet(OpenViewSet):
     @extend_schema(
         summary="Open an account",
         request=serializers.Registration,
-        responses={201: serializers.NewAccount, **problems(400, 403, 503)},
+        responses={201: serializers.NewAccount, **problems(400, 403, 429, 503)},
         auth=[],
     )
     def create(self, request: Request) -> Response:
         """Open an account; with an empty body one without a name, which only its tokens open."""
         user = credentials.register(validated(serializers.Registration, request.data))
-        body = {"id": user.pk, "username": user.username, **pair(user, refresh.begin(user))}
-        return Response(body, 201)
+        account = {"id": user.pk, "username": user.username}
+        return Response(account | begun(user, request), 201, headers=UNKEPT)
 
     @extend_schema(
         summary="Show the account", responses={200: serializers.AccountSerializer, **problems(401)}
     )
-    @action(
-        detail=False,
-        authentication_classes=[BearerAuthentication],
-        permission_classes=[IsAuthenticated, NotByLimitedToken],
-    )
+    @action(detail=False, **OF_CALLER)
     def me(self, request: Request) -> Response:
         """The caller's account."""
         return Response(serializers.AccountSerializer(caller_in(request).user).data)
@@ -66,63 +53,34 @@ class UserViewSet(OpenViewSet):
     )
     @me.mapping.patch
     def change_me(self, request: Request) -> Response:
-        """Change name, e-mail address or password; a new password ends every login."""
-        user = caller_in(request).user
+        """Change name, e-mail address or password; a new password ends every login.
+
+        An account with a password changes none of them without it: `current_password`.
+        """
+        user, login_id = caller_in(request).user, caller_in(request).right.login_id
         fields = validated(serializers.AccountChange, request.data, instance=user)
         current = fields.pop("current_password", None)
-        if "password" in fields and user.has_usable_password():
-            check_current_password(user, current, throttles.address_of(request))
-        change(user, fields)
+        if fields:
+            credentials.confirm(user, current)
+            credentials.change(user, fields, login_id)
         return Response(serializers.AccountSerializer(user).data)
 
-    @extend_schema(summary="Delete the account", responses={204: None, **problems(401, 403)})
+    @extend_schema(
+        summary="Delete the account", responses={204: None, **problems(400, 401, 403, 429, 503)}
+    )
     @me.mapping.delete
     def delete_me(self, request: Request) -> Response:
-        """Delete the account and everything that it owns; the ledger keeps its rows without it."""
+        """Delete the account and everything that it owns; the ledger keeps its rows without it.
+
+        An account with a password needs it, in a JSON body: `{"current_password": "…"}`.
+        """
+        user = caller_in(request).user
+        body = validated(serializers.Confirmation, request.data)
+        credentials.confirm(user, body.get("current_password"))
         with transaction.atomic():
             # Locked, so that nothing new refers to the account while what it owns is deleted.
-            User.objects.select_for_update().get(pk=caller_in(request).user.pk).delete()
-        return Response(status=204)
-
-
-class LoginViewSet(OpenViewSet):
-    @extend_schema(
-        summary="Log in",
-        request=serializers.Credentials,
-        responses={200: serializers.TokenPair, **problems(400, 401, 429, 503)},
-        auth=[],
-    )
-    @action(detail=False, methods=["post"])
-    def token(self, request: Request) -> Response:
-        """Log in: an access token and a refresh token."""
-        fields = validated(serializers.Credentials, request.data)
-        address = throttles.address_of(request)
-        user = credentials.log_in(fields["username"], fields["password"], address)
-        return Response(pair(user, refresh.begin(user)))
-
-    @extend_schema(
-        summary="Renew a login",
-        request=serializers.RefreshRequest,
-        responses={200: serializers.TokenPair, **problems(400, 401, 503)},
-        auth=[],
-    )
-    @action(detail=False, methods=["post"])
-    def refresh(self, request: Request) -> Response:
-        """Change a refresh token for a new pair. Each works once: a second use ends the login."""
-        fields = validated(serializers.RefreshRequest, request.data)
-        return Response(pair(*refresh.rotate(fields["refresh_token"])))
-
-    @extend_schema(
-        summary="Log out",
-        request=serializers.RefreshRequest,
-        responses={204: None, **problems(400, 401, 503)},
-        auth=[],
-    )
-    @action(detail=False, methods=["post"])
-    def logout(self, request: Request) -> Response:
-        """End the login of a refresh token. Its access tokens run out by themselves."""
-        fields = validated(serializers.RefreshRequest, request.data)
-        refresh.end_family(fields["refresh_token"])
+            User.objects.select_for_update().get(pk=user.pk).delete()
+        security_log.record(EventName.USER_DELETED, user_id=user.pk)
         return Response(status=204)
 
 
@@ -158,16 +116,19 @@ class TokenViewSet(ListModelMixin, RetrieveModelMixin, DestroyModelMixin, Resour
 
     @extend_schema(
         summary="Make an API token",
-        request=serializers.TokenSerializer,
+        request=serializers.TokenRequest,
         responses={201: serializers.NewToken, **problems(400, 401, 403)},
     )
     def create(self, request: Request) -> Response:
         """Make a token. Its secret is in this answer and never shown again."""
-        fields = validated(serializers.TokenSerializer, request.data)
+        user = caller_in(request).user
+        fields = validated(serializers.TokenRequest, request.data)
+        credentials.confirm(user, fields.pop("current_password", None))
         with transaction.atomic():
             wanted = fields.pop("limits", {})
-            token, secret = tokens.create(caller_in(request).user, **fields)
+            token, secret = tokens.create(user, **fields)
             limits.give(token, wanted)
+        tell(EventName.TOKEN_CREATED, token)
         return secret_response(token, secret, status=201)
 
     @extend_schema(
@@ -179,51 +140,43 @@ class TokenViewSet(ListModelMixin, RetrieveModelMixin, DestroyModelMixin, Resour
         """Change name, end, models or limits of a token."""
         token = self.get_object()
         fields = validated(serializers.TokenSerializer, request.data, instance=token, partial=True)
+        changed = sorted(fields.keys() - {"limits"} | fields.get("limits", {}).keys())
         with transaction.atomic():
             limits.give(token, fields.pop("limits", {}))
             self.get_queryset().filter(pk=pk).update(**fields)
+        tell(EventName.TOKEN_CHANGED, token, fields=changed)
         return Response(self.get_serializer(self.get_object()).data)
+
+    def perform_destroy(self, token: ApiToken) -> None:
+        token_id = token.pk
+        super().perform_destroy(token)
+        token.pk = token_id
+        tell(EventName.TOKEN_DELETED, token)
 
     @extend_schema(
         summary="Rotate an API token",
-        request=None,
-        responses={200: serializers.NewToken, **problems(401, 403, 404)},
+        request=serializers.Confirmation,
+        responses={200: serializers.NewToken, **problems(400, 401, 403, 404)},
     )
     @action(detail=True, methods=["post"])
     def rotate(self, request: Request, pk: str) -> Response:
         """Give the token a new secret. The old one works until `former_valid_until`."""
         token = self.get_object()
+        body = validated(serializers.Confirmation, request.data)
+        credentials.confirm(token.user, body.get("current_password"))
         try:
             secret = tokens.rotate(token)
         except ApiToken.DoesNotExist:
             raise NotFound from None
+        tell(EventName.TOKEN_ROTATED, token)
         return secret_response(token, secret, status=200)
 
 
-def change(user: User, fields: dict[str, Any]) -> None:
-    """Set and save fields of `user`. With a new password every login has to be made anew."""
-    with transaction.atomic():
-        if "password" in fields:
-            refresh.end_all(user)
-            user.set_password(fields["password"])
-        for name in fields.keys() - {"password"}:
-            setattr(user, name, fields[name])
-        credentials.save(user, update_fields=list(fields))
-
-
-def pair(user: User, refresh_token: Secret) -> dict[str, str]:
-    return {
-        "access_token": str(AccessToken.for_user(user)),
-        "refresh_token": refresh_token.reveal(),
-        "token_type": "bearer",
-    }
-
-
-def check_current_password(user: User, password: str, address: str) -> None:
-    with throttles.guess(str(user.pk), address):
-        if not user.check_password(password):
-            raise InvalidInput(errors={"current_password": ["This is not the current password."]})
-
-
 def secret_response(token: ApiToken, secret: Secret, *, status: int) -> Response:
-    return Response({**serializers.TokenSerializer(token).data, "token": secret.reveal()}, status)
+    body = {**serializers.TokenSerializer(token).data, "token": secret.reveal()}
+    return Response(body, status, headers=UNKEPT)
+
+
+def tell(event: EventName, token: ApiToken, **details: Any) -> None:
+    details = {"name": token.name, "prefix": token.prefix, **details}
+    security_log.record(event, user_id=token.user_id, token_id=token.pk, details=details)

@@ -70,11 +70,11 @@ def _fill(user: Any, rows: int) -> None:
 
 def _measure(user: Any) -> None:
     from django.test import Client
-    from rest_framework_simplejwt.tokens import AccessToken
 
+    from accounts import refresh
     from billing.models import UsageRecord
 
-    api = Client(headers={"authorization": f"Bearer {AccessToken.for_user(user)}"})
+    api = Client(headers={"authorization": f"Bearer {refresh.begin(user).access_token}"})
     browser = Client()
     browser.force_login(user)
     middle = UsageRecord.objects.visible_to(user).newest_first()[200_000]

@@ -14,6 +14,8 @@ from django.utils import timezone
 from django.utils.functional import cached_property
 from django.utils.translation import gettext_lazy as _
 
+from accounts import security_log
+from accounts.models import EventName
 from billing import budgets, corrections
 from billing.counters import Counter
 from billing.models import Budget, Hold, Price, UsageRecord
@@ -165,6 +167,8 @@ class UsageRecordAdmin(ReadOnlyAdmin):
     @admin.action(description=_("Refund: correct the cost of these calls to 0"))
     def refund(self, request: HttpRequest, queryset: QuerySet[UsageRecord]) -> None:
         made = corrections.refund(list(queryset.filter(corrects_id=None)))
+        details = {"calls": len(made), "ids": [str(row.corrects_id) for row in made[:20]]}
+        security_log.record(EventName.CALLS_REFUNDED, actor_id=request.user.pk, details=details)
         self.message_user(request, _("%(count)s calls were refunded.") % {"count": len(made)})
 
     def get_search_results(

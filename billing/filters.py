@@ -12,10 +12,12 @@ from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter
 
 from accounts.authentication import Caller
-from rini.errors import Forbidden, InvalidInput
+from accounts.permissions import refuse_strangers
+from rini.errors import InvalidInput
 from rini.web import query
 
 EVERYBODY = "all"
+SEE_ALL = "billing.view_usagerecord"
 _WHEN = (
     "A date in `timezone` (the whole day is in), or a moment as `2026-11-20T09:30:00Z`; a moment "
     "without an offset is one in `timezone`."
@@ -75,6 +77,6 @@ _NAMES = ("provider", "model")
 def _user(source: query.Source, caller: Caller) -> UUID | None:
     asked = query.text(source, "user_id") or str(caller.user.id)
     user_id = None if asked == EVERYBODY else query.uuid(source, "user_id") or caller.user.id
-    if user_id != caller.user.id and (not caller.user.is_staff or caller.token is not None):
-        raise Forbidden("Only operators, by an access token, see what others have used.")
+    if user_id != caller.user.id:
+        refuse_strangers(caller, SEE_ALL, "see what others have used")
     return user_id

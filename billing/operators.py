@@ -14,22 +14,25 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from accounts.authentication import caller_in
+from accounts.permissions import refuse_strangers
 from billing import budgets, serializers
 from billing.models import Budget
-from rini.errors import Conflict, Forbidden
+from rini.errors import Conflict
 from rini.web.api_schema import problems
 from rini.web.http import validated
 from rini.web.routes import Resource
 
 
 class ByOperator(BasePermission):
-    """An operator with an access token: an API token may lie anywhere."""
+    """Who may do the same in the administration."""
 
     def has_permission(self, request: Request, view: APIView) -> bool:
-        caller = caller_in(request)
-        if caller.user.is_staff and caller.token is None:
-            return True
-        raise Forbidden("Only operators, by an access token, see and change budgets.")
+        permission = f"billing.{_ACTIONS.get(request.method or '', 'view')}_budget"
+        refuse_strangers(caller_in(request), permission, "do this with budgets")
+        return True
+
+
+_ACTIONS = {"POST": "add", "PATCH": "change", "PUT": "change", "DELETE": "delete"}
 
 
 class BudgetViewSet(Resource[Budget]):

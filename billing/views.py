@@ -14,6 +14,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts.authentication import Caller, caller_in
+from accounts.permissions import is_operator
 from billing import budgets, corrections, export, filters, pages, pricing, reports, serializers
 from billing.models import Budget, Price, Rollup, Scope, UsageRecord
 from billing.reports import GroupBy
@@ -158,7 +159,7 @@ class UsageViewSet(Resource[UsageRecord]):
 
 def _record(caller: Caller, pk: UUID) -> UsageRecord:
     rows = UsageRecord.objects.all()
-    if not (caller.user.is_staff and caller.token is None):
+    if not is_operator(caller, filters.SEE_ALL):
         rows = rows.visible_to(caller.user)
     record = rows.filter(pk=pk).first()
     if record is None:

@@ -8,7 +8,7 @@ from django.conf import settings
 
 from accounts import tokens
 from accounts.authentication import Caller
-from providers import keys
+from providers import keys, lending
 from providers.models import ApiKey, Model, Provider, WireKind
 from providers.offline import models as offline
 
@@ -27,12 +27,13 @@ def usable_providers(caller: Caller, rows: Iterable[Provider]) -> set[str]:
         .filter(session_id=None)
         .values_list("provider_id", flat=True)
     )
+    lent = lending.is_lent(caller.user, caller.token)
     return {
         row.slug
         for row in rows
         if row.enabled
         and (not row.has_address or address_of(row))
-        and (not row.needs_key or row.slug in own or keys.has_operators_key(row))
+        and (not row.needs_key or row.slug in own or (lent and keys.has_operators_key(row)))
     }
 
 

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from django import forms
 from django.contrib import admin
+from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
 
+from accounts import security_log
+from accounts.models import EventName
 from providers import keys
 from providers.models import ApiKey, Model, Provider
 from rini.admin import ReadOnlyAdmin
@@ -66,6 +70,12 @@ class ProviderAdmin(admin.ModelAdmin[Provider]):
         if form.cleaned_data["new_key"]:
             sealed.put(obj, "sealed_key", form.cleaned_data["new_key"])
         super().save_model(request, obj, form, change)
+        changed = set(form.changed_data)
+        if changed & {"new_key", "remove_key", "base_url"}:
+            is_gone = form.cleaned_data["remove_key"] and not form.cleaned_data["new_key"]
+            event = EventName.KEY_DELETED if is_gone else EventName.KEY_CHANGED
+            details = {"provider": obj.slug, "lent": True, "fields": sorted(changed)}
+            security_log.record(event, actor_id=request.user.pk, details=details)
 
     @admin.display(description=_("operator's key"))
     def key(self, provider: Provider) -> str:
@@ -113,3 +123,21 @@ class ApiKeyAdmin(ReadOnlyAdmin):
         *("provider", "last4", "user", "session_id", "description"),
         *("created_at", "updated_at", "last_used_at"),
     )
+
+    def delete_model(self, request: HttpRequest, obj: ApiKey) -> None:
+        self._tell(request, [obj])
+        super().delete_model(request, obj)
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[ApiKey]) -> None:
+        self._tell(request, queryset)
+        super().delete_queryset(request, queryset)
+
+    @staticmethod
+    def _tell(request: HttpRequest, keys: Iterable[ApiKey]) -> None:
+        for key in keys:
+            security_log.record(
+                EventName.KEY_DELETED,
+                user_id=key.user_id,
+                actor_id=request.user.pk,
+                details={"provider": key.provider_id, "last4": key.last4},
+            )

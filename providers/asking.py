@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from uuid import UUID
 
-from accounts.authentication import Caller
-from accounts.models import ApiToken, User
+from accounts.authentication import Caller, authenticate_again
+from accounts.models import User
+from accounts.revocation import Right
 from billing.holds import Payer
 from providers.catalogue import Route
 from providers.events import events_of
 from providers.gateway import Call
 from providers.types import ChatRequest, TextDelta
 from providers.wires import registry
+from rini.errors import NotAuthenticated
 from rini.text import storable
 
 
@@ -45,8 +48,8 @@ async def ask_and_close(question: Question) -> str:
 
 
 def caller_again(user: User, token_id: str | None) -> Caller | None:
-    """The caller of a request, for work that follows it; None if its token has been revoked."""
-    if token_id is None:
-        return Caller(user, None)
-    token = ApiToken.objects.visible_to(user).filter(id=token_id).first()
-    return Caller(user, token) if token else None
+    """The caller of a turn, for work that follows it; None if it may do nothing any more."""
+    try:
+        return authenticate_again(Right(user.pk, UUID(token_id) if token_id else None))
+    except NotAuthenticated:
+        return None

@@ -52,7 +52,7 @@ def resolve(
         raise invalid("model", "invalid_input", "Name a model, as “provider/model” for instance.")
     row = find_model(caller, provider, model, kind)
     _check(caller, row, kind)
-    key = keys.key_for(caller.user, row.provider, session_id)
+    key = keys.key_for(caller.user, row.provider, session_id, caller.token)
     return Route(
         target=target_of(row.provider, row.name, key, row.max_output_tokens),
         context_window=row.context_window,

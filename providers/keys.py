@@ -4,7 +4,8 @@ A call uses the first of these that there is:
 
 1. the key of its conversation, which serves that one alone
 2. the user's newest key for the provider
-3. the operator's: set in the admin, else ``<PROVIDER>_API_KEY`` in the environment
+3. the operator's, if it is lent to this caller (`providers.lending`): set in the admin, else
+   ``<PROVIDER>_API_KEY`` in the environment
 
 A key that cannot be opened is an error, not a reason to go on: the next may be somebody else's.
 """
@@ -16,7 +17,8 @@ from uuid import UUID
 
 from django.conf import settings
 
-from accounts.models import User
+from accounts.models import ApiToken, User
+from providers import lending
 from providers.errors import ProviderKeyMissing
 from providers.models import ApiKey, Provider
 from rini.secrets import sealed
@@ -60,10 +62,16 @@ def forget(session_ids: Collection[UUID]) -> None:
     ApiKey.objects.filter(session_id__in=session_ids).delete()
 
 
-def key_for(user: User, provider: Provider, session_id: UUID | None = None) -> Secret | None:
+def key_for(
+    user: User,
+    provider: Provider,
+    session_id: UUID | None = None,
+    token: ApiToken | None = None,
+) -> Secret | None:
     """The key that a call of `user` uses; None where the provider needs none and there is none.
 
-    Raises `ProviderKeyMissing`, and `rini.secrets.crypto.SealBroken`.
+    `token` is the API token that speaks for the user. Raises `ProviderKeyMissing`, `Forbidden`
+    where there is the operator's and it is not lent, and `rini.secrets.crypto.SealBroken`.
     """
     key = next(iter(selected(ApiKey, _KEY, [user.pk, provider.pk, session_id])), None)
     if key is not None:
@@ -76,6 +84,8 @@ def key_for(user: User, provider: Provider, session_id: UUID | None = None) -> S
             f'{{"model_provider": "{provider.slug}", "api_key_value": "…"}}, or have the operator '
             f"set {variable(provider.slug, 'API_KEY')}."
         )
+    if operators is not None:
+        lending.check(user, token, provider.slug)
     return operators
 
 

@@ -14,7 +14,9 @@ from rest_framework.permissions import IsAuthenticated
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from accounts import security_log
 from accounts.authentication import caller_in
+from accounts.models import EventName
 from accounts.permissions import NotByLimitedToken
 from providers import access, catalogue, keys, serializers
 from providers.errors import ProviderError
@@ -65,6 +67,7 @@ class KeyViewSet(ListModelMixin, RetrieveModelMixin, DestroyModelMixin, Resource
             new["api_key_value"],
             description=new["description"],
         )
+        tell(EventName.KEY_CREATED, key)
         return Response(self.get_serializer(key).data, 201)
 
     @extend_schema(
@@ -77,7 +80,13 @@ class KeyViewSet(ListModelMixin, RetrieveModelMixin, DestroyModelMixin, Resource
         key = self.get_object()
         change = validated(serializers.KeyChange, request.data, instance=key)
         keys.change(key, description=change.get("description"), value=change.get("api_key_value"))
+        if change.get("api_key_value"):
+            tell(EventName.KEY_CHANGED, key)
         return Response(self.get_serializer(key).data)
+
+    def perform_destroy(self, key: ApiKey) -> None:
+        super().perform_destroy(key)
+        tell(EventName.KEY_DELETED, key)
 
     @extend_schema(
         summary="Check a provider key",
@@ -106,6 +115,11 @@ class ModelViewSet(Resource[Model]):
         """Every model that the caller can use now: there is a key, and the token is for it."""
         models = access.usable_models(caller_in(request))
         return Response(serializers.ModelSerializer(models, many=True).data)
+
+
+def tell(event: EventName, key: ApiKey) -> None:
+    details = {"provider": key.provider_id, "last4": key.last4}
+    security_log.record(event, user_id=key.user_id, details=details)
 
 
 def _verification(key: ApiKey) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import faulthandler
 import os
+from ipaddress import ip_network
 from typing import cast
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "rini.settings")
@@ -26,19 +27,25 @@ import rini.dialects.routing  # noqa: E402
 import rini.monitoring  # noqa: E402
 from accounts.rates import RateHeaders  # noqa: E402
 from rini.lifespan import Lifespan  # noqa: E402
+from rini.web.client import Client  # noqa: E402
 from rini.web.django_application import DjangoApplication  # noqa: E402
+from rini.web.headers import SafeHeaders  # noqa: E402
+from rini.web.hosts import Hosts  # noqa: E402
 from rini.web.http import Whole, route  # noqa: E402
 from rini.web.request_id import RequestId  # noqa: E402
 from rini.web.request_log import RequestLog  # noqa: E402
 
 faulthandler.enable()  # a crash of the interpreter itself says where it was
+django_application = cast(ASGIApp, DjangoApplication())
 http: ASGIApp = URLRouter(
     [
         *rini.dialects.routing.http_routes,
         *providers.routing.http_routes,
         *conversations.routing.http_routes,
         *rini.monitoring.http_routes,
-        route(r"", Whole(cast(ASGIApp, DjangoApplication()))),
+        # Signing up and in is never repeated from memory: that would be a way to guess passwords.
+        route(r"^(?:users|auth/[a-z]+)/?$", django_application),
+        route(r"", Whole(django_application)),
     ]
 )
 if settings.CORS_ORIGINS:
@@ -62,14 +69,16 @@ if settings.CORS_ORIGINS:
         ],
     )
 
-application = RequestId(
-    RequestLog(
-        ProtocolTypeRouter(
-            {
-                "http": RateHeaders(http),
-                "websocket": URLRouter(conversations.routing.websocket_routes),
-                "lifespan": Lifespan(),
-            }
-        )
-    )
+application: ASGIApp = ProtocolTypeRouter(
+    {
+        "http": RateHeaders(http),
+        "websocket": URLRouter(conversations.routing.websocket_routes),
+        "lifespan": Lifespan(),
+    }
 )
+application = Hosts(application, settings.ALLOWED_HOSTS, literals=settings.SERVES_LITERAL_HOSTS)
+application = Client(
+    application, [ip_network(one, strict=False) for one in settings.TRUSTED_PROXIES]
+)
+application = SafeHeaders(application, hsts=settings.HSTS_SECONDS)
+application = RequestId(RequestLog(application))

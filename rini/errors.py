@@ -9,6 +9,7 @@
     ├── MethodNotAllowed           405 method_not_allowed
     ├── Conflict                   409 conflict
     ├── TooLarge                   413 too_large
+    ├── UnsupportedMediaType       415 unsupported_media_type
     ├── Unprocessable              422 unprocessable
     ├── RateLimited                429 rate_limited         (`retry_after`)
     ├── Unavailable                503 unavailable          (`retry_after`)
@@ -114,6 +115,12 @@ class TooLarge(RiniError):
     def headers(self) -> dict[str, str]:
         """The rest of the body is not read: the connection cannot be used again."""
         return {"Connection": "close"}
+
+
+class UnsupportedMediaType(RiniError):
+    status = 415
+    code = "unsupported_media_type"
+    detail = "The body is to be JSON."
 
 
 class Unprocessable(RiniError):

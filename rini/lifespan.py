@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import os
 from contextlib import suppress
 
+import structlog
 from starlette.types import Receive, Scope, Send
 
 from billing import holds
@@ -14,8 +16,11 @@ from providers import tokens
 from providers.wires import registry
 from rini import metrics
 from rini.errors import Unavailable
+from rini.running import exposure
 from rini.storage import heartbeat
 from rini.storage.database import in_database
+
+log = structlog.get_logger(__name__)
 
 
 class Lifespan:
@@ -28,6 +33,9 @@ class Lifespan:
         while True:
             message = await receive()
             if message["type"] == "lifespan.startup":
+                if exposure.SAID not in os.environ:
+                    for line in exposure.lines():
+                        log.warning(f"open: {line}")
                 await _warm_up()
                 await send({"type": "lifespan.startup.complete"})
             else:

@@ -60,6 +60,7 @@ def main(application: str = "rini.asgi:application") -> None:
             log_config=None,  # the logs are Rini's own (`rini.logs`)
             access_log=False,
             server_header=False,
+            proxy_headers=False,  # whose word on an address counts, `rini.web.client` decides
             timeout_keep_alive=KEEP_ALIVE_SECONDS,
             ws_max_size=settings.MAX_REQUEST_BYTES,
         )

@@ -7,7 +7,6 @@ and Rini's secrets come from the data folder.
 
 import sys
 import warnings
-from datetime import timedelta
 from pathlib import Path
 
 import django_stubs_ext
@@ -16,7 +15,7 @@ import environ
 from providers.vendors import FURTHER_KEY_VARIABLES
 from rini import __version__, logs
 from rini.environment import addresses
-from rini.environment.secrets import master_keys, signing_secret
+from rini.environment.secrets import master_keys, signing_secret, signing_secrets
 from rini.environment.variables import Environment
 from rini.running import datadir
 from rini.secrets.secret import Secret
@@ -49,23 +48,35 @@ if _installation is not None:
 # -- secrets ------------------------------------------------------------------------------------
 # Generated ones belong to the embedded database: whoever brings a database brings the secrets.
 _generated = _installation if EMBEDDED_DATABASE else None
-MASTER_KEYS = master_keys(
-    "RINI_API_MASTER_KEY",
-    env.secret("RINI_API_MASTER_KEY", _generated.master_key if _generated else ""),
-)
+_given = env.secret("RINI_API_MASTER_KEY")
+_own = _generated.master_key if _generated else ""
+MASTER_KEYS = master_keys("RINI_API_MASTER_KEY", _given or _own)
+if _given and _own:  # the installation's own goes on to open what it has sealed
+    MASTER_KEYS += master_keys("RINI_API_MASTER_KEY", _own)
+# See rini.secrets.masters.
+MASTER_KEYS_FILE = DATA_DIR / datadir.FILE if _own and not _given else None
 SECRET_KEY = signing_secret(
     "SECRET_KEY", env.secret("SECRET_KEY", _generated.django_secret if _generated else "")
 )
-JWT_SECRET_KEY = signing_secret(
+JWT_SECRET_KEYS = signing_secrets(
     "JWT_SECRET_KEY", env.secret("JWT_SECRET_KEY", _generated.jwt_secret if _generated else "")
 )
+JWT_SECRET_KEY = JWT_SECRET_KEYS[0]  # it signs; the others verify what they signed before
 
 # -- Django -------------------------------------------------------------------------------------
 DEBUG = env.switch("DEBUG", False)
-ALLOWED_HOSTS = env.items("ALLOWED_HOSTS", ["*"], addresses.host)
+# Of an installation of one's own machine: a page whose name points at it must not reach it.
+ALLOWED_HOSTS = env.items(
+    "ALLOWED_HOSTS", addresses.names_of(HOST) if EMBEDDED_DATABASE else ["*"], addresses.host
+)
+SERVES_LITERAL_HOSTS = HOST in addresses.WILDCARDS
+TRUSTED_PROXIES = env.items("TRUSTED_PROXIES", ["127.0.0.1", "::1"], addresses.network)
 CORS_ORIGINS = env.items("CORS_ORIGINS", [], addresses.origin)
 CSRF_TRUSTED_ORIGINS = env.items("CSRF_TRUSTED_ORIGINS", [], addresses.trusted_origin)
-if env.switch("BEHIND_TLS_PROXY", False):
+BEHIND_TLS_PROXY = env.switch("BEHIND_TLS_PROXY", False)
+HSTS_SECONDS = env.integer("HSTS_SECONDS", 31_536_000 if BEHIND_TLS_PROXY else 0)
+DEFAULT_EXCEPTION_REPORTER_FILTER = "rini.web.debugging.Filter"
+if BEHIND_TLS_PROXY:
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
     SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = True
 
@@ -192,7 +203,11 @@ AUTH_PASSWORD_VALIDATORS = [
     )
 ]
 LOGIN_REDIRECT_URL = "/admin/"
-OPEN_REGISTRATION = env.switch("OPEN_REGISTRATION", True)
+# Whoever serves others says himself what strangers may; on one's own machine there are none.
+IS_OWN_MACHINE = EMBEDDED_DATABASE and addresses.is_loopback(HOST)
+OPEN_REGISTRATION = env.switch("OPEN_REGISTRATION", IS_OWN_MACHINE)
+REGISTRATIONS_PER_HOUR = env.integer("REGISTRATIONS_PER_HOUR", 20)
+SECURITY_LOG_DAYS = env.integer("SECURITY_LOG_DAYS", 365, most=36_500)
 ANONYMOUS_ACCESS = env.switch("ANONYMOUS_ACCESS", False)
 JWT_ALGORITHM = env.choice("JWT_ALGORITHM", "HS256", ("HS256", "HS384", "HS512"))
 JWT_ACCESS_TOKEN_EXPIRE_MINUTES = env.duration(
@@ -201,12 +216,6 @@ JWT_ACCESS_TOKEN_EXPIRE_MINUTES = env.duration(
 JWT_REFRESH_TOKEN_EXPIRE_DAYS = env.duration(
     "JWT_REFRESH_TOKEN_EXPIRE_DAYS", 30, "days", least=0.01, most=36_500
 )
-SIMPLE_JWT = {
-    "ALGORITHM": JWT_ALGORITHM,
-    "SIGNING_KEY": JWT_SECRET_KEY,
-    "ACCESS_TOKEN_LIFETIME": timedelta(minutes=JWT_ACCESS_TOKEN_EXPIRE_MINUTES),
-    "ISSUER": "rini",
-}
 API_TOKEN_ROTATION_GRACE_MINUTES = env.duration(
     "API_TOKEN_ROTATION_GRACE_MINUTES", 60, "minutes", most=5_000_000
 )
@@ -265,6 +274,12 @@ SPECTACULAR_SETTINGS = {
 # -- models and their providers -----------------------------------------------------------------
 PROVIDER_BASE_URLS = env.provider_addresses()
 PROVIDER_API_KEYS = env.provider_keys(FURTHER_KEY_VARIABLES)
+# Whom the operator's keys serve: nobody, whoever has a budget or a limit per minute, everybody.
+LEND_OPERATOR_KEYS = env.choice(
+    "LEND_OPERATOR_KEYS",
+    "always" if IS_OWN_MACHINE else "limited",
+    ("never", "limited", "always"),
+)
 CATALOGUE_REMEMBERED_SECONDS = env.duration("CATALOGUE_REMEMBERED_SECONDS", 3, "seconds", most=3600)
 PROVIDER_CONNECT_TIMEOUT = env.duration(
     "PROVIDER_CONNECT_TIMEOUT", 10, "seconds", least=0.1, most=3600
@@ -359,6 +374,7 @@ CELERY_BEAT_SCHEDULE = {
     "make-ledger-partitions": {"task": "billing.tasks.make_partitions", "schedule": 86400.0},
     "trim-ledger": {"task": "billing.tasks.trim_ledger", "schedule": 86400.0},
     "forget-refresh-tokens": {"task": "accounts.tasks.forget_refresh_tokens", "schedule": 86400.0},
+    "trim-security-log": {"task": "accounts.tasks.trim_security_log", "schedule": 86400.0},
 }
 
 # -- metrics -------------------------------------------------------------------------------------

@@ -10,12 +10,13 @@ from django.urls import include, path, re_path
 from drf_spectacular.views import (
     SpectacularJSONAPIView,
     SpectacularRedocView,
-    SpectacularSwaggerView,
+    SpectacularSwaggerSplitView,
 )
 
 from rini import service
 
 handler400 = "rini.web.api.bad_request"
+handler403 = "rini.web.api.permission_denied"
 handler404 = "rini.web.api.page_not_found"
 handler500 = "rini.web.api.server_error"
 
@@ -24,7 +25,7 @@ urlpatterns = [
     re_path(r"^livez/?$", service.livez),
     re_path(r"^readyz/?$", service.readyz),
     re_path(r"^openapi\.json/?$", SpectacularJSONAPIView.as_view(), name="schema"),
-    re_path(r"^docs/?$", SpectacularSwaggerView.as_view(url_name="schema")),
+    re_path(r"^docs/?$", SpectacularSwaggerSplitView.as_view(url_name="schema")),
     re_path(r"^redoc/?$", SpectacularRedocView.as_view(url_name="schema")),
     path("admin/", admin.site.urls),
     path("", include("accounts.urls")),

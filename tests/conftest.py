@@ -26,7 +26,7 @@ settings.register_profile("rini", deadline=None, suppress_health_check=[HealthCh
 settings.load_profile("rini")
 UsersTables = (
     *("accounts_user", "billing_hold", "billing_usagerecord", "billing_rollup"),
-    *("billing_budget", "rini_idempotentrequest"),
+    *("billing_budget", "rini_idempotentrequest", "accounts_securityevent"),
 )
 
 
@@ -93,6 +93,10 @@ def server_environment(database: None, stage_server: Stage) -> dict[str, str]:
         "AUTO_TITLE": "false",  # a worker would call vendors while another test counts their calls
         "PROCESS_DEAD_AFTER_SECONDS": "3",
         "LOG_FORMAT": "json",
+        # As on a machine of one's own: the tests' people come from one address, and open accounts.
+        "OPEN_REGISTRATION": "true",
+        "REGISTRATIONS_PER_HOUR": "0",
+        "LEND_OPERATOR_KEYS": "always",
     }
 
 

@@ -18,6 +18,7 @@ from uuid import UUID
 import structlog
 from django.conf import settings
 
+from accounts.revocation import Right, watch
 from conversations.answering import aftermath, endings
 from conversations.answering.endings import Ending
 from conversations.answering.events import EventType
@@ -50,6 +51,11 @@ class Running:
         self._cancelled_as: GenerationStatus | None = None
         self._writing: asyncio.Task[Finished] | None = None
         self._rounds = Rounds(turn)
+        # Whoever may not spend any more does not go on spending; who only logged out does.
+        payer, target = turn.payer, turn.route.target
+        model = f"{target.provider}/{target.model}"
+        right = Right(payer.user_id, token_id=payer.token_id, model=model)
+        self._release = watch().hold(right, lambda _: self.cancel(GenerationStatus.STOPPED))
         self.task = asyncio.create_task(self._run(), name=f"generation {self.id}")
         self.task.add_done_callback(self._done)
 
@@ -83,6 +89,7 @@ class Running:
             await aftermath.follow_up(self.turn, ending.status, self._rounds.unsummarised)
 
     def _done(self, task: asyncio.Task[None]) -> None:
+        self._release()
         _running.pop(self.id, None)
         if not task.cancelled() and (error := task.exception()):
             # A bug: the generation stays as it is stored, and its readers are let go.

@@ -3,12 +3,16 @@
 Every generation that is followed has a task of its own, so that the socket can always hear `stop`
 or `ping` while answers stream. Answers that begin in another window are followed from their start;
 one that was under way before is joined with `attach`.
+
+A socket rests on the right of the token that opened it: when that is lost it says why and closes. A
+client whose access token is about to expire sends `authenticate` with the next one.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -18,9 +22,16 @@ from channels.generic.websocket import AsyncWebsocketConsumer
 from django.utils import timezone
 from rest_framework import serializers
 
-from accounts import rates
-from accounts.authentication import Caller, admitted, authenticate_token
+from accounts import rates, revocation
+from accounts.authentication import (
+    Caller,
+    admitted,
+    authenticate_again,
+    authenticate_token,
+)
+from accounts.revocation import Right
 from conversations.answering import generation, journal, stopping, transcript
+from conversations.answering.turn import Turn
 from conversations.api.endpoints import open_turn
 from conversations.api.origins import is_allowed
 from conversations.api.serializers import TextCompletionRequest
@@ -28,6 +39,7 @@ from conversations.models import Generation
 from rini.errors import InvalidInput, NotAuthenticated, NotFound, RiniError, Unavailable, problem
 from rini.storage.database import in_database, in_database_patiently
 from rini.storage.notifications import listener
+from rini.web import refusals
 from rini.web.api import known_error
 from rini.web.http import validated
 from rini.web.parsing import parse_json
@@ -69,6 +81,8 @@ class SessionConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # Channels
     async def connect(self) -> None:
         self.session_id = UUID(self.scope["url_route"]["kwargs"]["session_id"])
         self.caller: Caller | None = None
+        self.release: Callable[[], None] = _nothing
+        self.is_closed = False
         self.following: dict[UUID, asyncio.Task[None]] = {}
         self.known: set[UUID] = set()
         self.tasks: list[asyncio.Task[None]] = []
@@ -84,6 +98,7 @@ class SessionConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # Channels
             await self._answering(self._authenticate({"token": _token_of(protocols)}))
 
     async def disconnect(self, code: int) -> None:
+        self.release()
         for task in (*self.tasks, *self.following.values()):
             task.cancel()
 
@@ -114,6 +129,8 @@ class SessionConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # Channels
         caller = await in_database(authenticate_token, token)
         await in_database(transcript.session_of, caller.user, self.session_id)
         self.known = await in_database(self._recent_generations)
+        self.release()
+        self.release = revocation.watch().hold(caller.right, self._lost)
         self.caller = caller
         self.woken.set()  # for what began between the query and now
         self.guard.cancel()
@@ -121,7 +138,7 @@ class SessionConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # Channels
     async def _generate(self, message: dict[str, Any]) -> None:
         caller = await admitted(self._admitted())
         body = validated(TextCompletionRequest, message)
-        turn = await in_database(open_turn, caller, self.session_id, body)
+        turn = await in_database(_open_turn, caller.right, self.session_id, body)
         generation.start(turn)
         if turn.generation.id not in self.known:  # the watch may have been quicker
             self._follow(turn.generation.id)
@@ -143,6 +160,14 @@ class SessionConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # Channels
         if self.caller is None:
             raise NotAuthenticated
         return self.caller
+
+    def _lost(self, error: RiniError) -> None:
+        """Nothing more is said or heard under a right that is gone."""
+        self.caller = None
+        for task in (*self.tasks, *self.following.values()):
+            task.cancel()
+        self.following.clear()
+        self.tasks = [asyncio.create_task(self._refuse(error))]
 
     def _follow(self, generation_id: UUID, after: int = 0) -> None:
         """Send the events after `after`; for one that is followed already, from there again."""
@@ -188,14 +213,29 @@ class SessionConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # Channels
             await self._refuse(known_error(error))
 
     async def _refuse(self, error: RiniError) -> None:
+        if self.is_closed:
+            return  # what was on its way meanwhile
+        self.is_closed = isinstance(error, NotAuthenticated) or self.caller is None
+        with suppress(RiniError):
+            await refusals.tell_soon(error)
         await self._send({"type": "error", "problem": problem(error, request_id())})
         if isinstance(error, NotAuthenticated):
-            await self.close(UNAUTHENTICATED)
+            await self.close(UNAUTHENTICATED, error.code)
         elif self.caller is None:
             await self.close(_CLOSE_CODES.get(type(error), UNAUTHENTICATED))
 
     async def _send(self, message: dict[str, Any]) -> None:
         await self.send(text_data=orjson.dumps(message).decode())
+
+
+def _open_turn(right: Right, session_id: UUID, body: dict[str, Any]) -> Turn:
+    """The turn that a message asks for, of the caller as it is now: what it may, it may have lost
+    this moment."""
+    return open_turn(authenticate_again(right), session_id, body)
+
+
+def _nothing() -> None:
+    """What there is to let go of before anybody is known."""
 
 
 def _token_of(protocols: list[str]) -> str:

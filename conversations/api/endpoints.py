@@ -34,6 +34,7 @@ from rini.web.http import (
     EventStream,
     json_response,
     unless_disconnected,
+    unless_lost,
     validated,
 )
 from rini.web.parsing import parse_json
@@ -192,7 +193,7 @@ async def answer_to(turn: Turn, *, events: bool) -> Response:
     if events:
         await running.asked()
         return event_stream(running.id)
-    terminal = await _terminal(running.id)
+    terminal = await unless_lost(_terminal(running.id))
     if running.error:
         raise running.error
     return json_response(

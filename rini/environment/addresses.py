@@ -16,6 +16,9 @@ ORIGIN = "Give origins as a browser names them, as https://app.example.com,http:
 TRUSTED = "Give origins, as https://rini.example.com or https://*.example.com."
 PLACES = "Give hosts, hosts with a port, or networks, as wiki.internal,mcp.local:9000,10.1.0.0/16."
 HOSTS = "Give names of hosts without scheme and port, as rini.example.com,.example.org, or *."
+NETWORKS = "Give addresses or networks, as 10.0.0.7,10.1.0.0/16."
+LOOPBACK_NAMES = ("127.0.0.1", "localhost", "[::1]")
+WILDCARDS = ("0.0.0.0", "::", "[::]")  # noqa: S104  # compared, not bound
 _HOST = re.compile(r"\*|\.?[\w-]+(\.[\w-]+)*\.?|\[[0-9a-fA-F:.]+\]")
 
 
@@ -70,6 +73,26 @@ def place(value: str) -> str:
         if "*" in value or not _HOST.fullmatch(value):
             raise Wrong(PLACES) from None
     return value
+
+
+def network(value: str) -> str:
+    """An IP address, or a network of them."""
+    try:
+        ip_network(value, strict=False)
+    except ValueError:
+        raise Wrong(NETWORKS) from None
+    return value
+
+
+def is_loopback(host: str) -> bool:
+    """Whether what listens on `host` is reached from this machine alone."""
+    return host in LOOPBACK_NAMES or host == "::1" or host.startswith("127.")
+
+
+def names_of(host: str) -> list[str]:
+    """The names of an installation that listens on `host`, where nobody says more."""
+    own = f"[{host}]" if ":" in host and not host.startswith("[") else host
+    return list(dict.fromkeys([*LOOPBACK_NAMES, *([] if host in WILDCARDS else [own])]))
 
 
 def _origin(value: str, remedy: str) -> str:

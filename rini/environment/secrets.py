@@ -24,6 +24,11 @@ def signing_secret(variable: str, value: str) -> str:
     return value
 
 
+def signing_secrets(variable: str, value: str) -> list[str]:
+    """Signing secrets by commas, newest first: the first signs, all of them verify."""
+    return [signing_secret(variable, part.strip()) for part in value.split(",")]
+
+
 def master_keys(variable: str, value: str) -> list[bytes]:
     """The keys that wrap every stored secret, newest first, by commas.
 

@@ -177,6 +177,7 @@ class Supervisor:
                 env=program.environment,
                 cwd=program.folder,
                 start_new_session=True,
+                umask=0o077,  # what it writes is nobody else's to read
                 pass_fds=program.inherit,
                 user=program.account.uid if program.account else None,
                 group=program.account.gid if program.account else None,

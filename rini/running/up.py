@@ -19,7 +19,7 @@ import psycopg
 from django.conf import settings
 
 from rini import metrics
-from rini.running import datadir, embedded, serving
+from rini.running import datadir, embedded, exposure, serving
 from rini.running.supervision import StartError, Supervisor, signals_interrupt
 
 GREETING = """
@@ -28,7 +28,8 @@ Rini answers at {address} (Ctrl-C stops it)
   API documentation  {address}/docs
   Administration     {address}/admin/{password}
 
-Try it with the demo model:
+{trial}"""
+TRIAL = """Try it with the demo model:
 
   TOKEN=$(curl -s {address}/users/ -H 'Content-Type: application/json' -d '{{}}' | \
 sed 's/.*"access_token": *"\\([^"]*\\)".*/\\1/')
@@ -43,6 +44,7 @@ NO_PASSWORD = "  (password lost: .venv/bin/python manage.py changepassword {name
 def main() -> None:
     """Run until a signal comes. Raises SystemExit with one line for what prevents a start."""
     signals_interrupt()
+    os.environ[exposure.SAID] = "yes"
     folder: Path = settings.DATA_DIR
     datadir.load(folder)
     try:
@@ -55,6 +57,8 @@ def main() -> None:
             password = _prepare_database(folder)
             _start_serving(supervisor, folder, listener)
             _greet(folder, password)
+            for line in exposure.lines():
+                _say(f"open: {line}")
             supervisor.watch()
     except KeyboardInterrupt:
         _say("stopped")
@@ -126,6 +130,8 @@ def _start_serving(supervisor: Supervisor, folder: Path, listener: socket) -> No
     for number in range(1, web_workers + 1):
         name = f"web server {number}" if web_workers > 1 else "web server"
         supervisor.start(serving.web(name, listener, root))
+    for old in folder.glob("*-schedule*"):
+        old.chmod(0o600)  # from before it was made so
     supervisor.start(serving.worker(root, settings.WORKER_CONCURRENCY))
     supervisor.start(serving.clock(folder / "clock-schedule", root))
 
@@ -134,7 +140,8 @@ def _greet(folder: Path, password: str) -> None:
     address = serving.address(settings.HOST, settings.PORT)
     form = PASSWORD if password else NO_PASSWORD
     shown = form.format(name=datadir.ADMIN, password=password)
-    sys.stdout.write(GREETING.format(address=address, password=shown) + "\n")
+    trial = TRIAL.format(address=address) if settings.OPEN_REGISTRATION else ""
+    sys.stdout.write(GREETING.format(address=address, password=shown, trial=trial) + "\n")
     sys.stdout.flush()
     if password:
         datadir.update(folder, admin_password=None)

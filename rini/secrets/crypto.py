@@ -1,6 +1,6 @@
 """Stored secrets: envelope encryption with AES-256-GCM.
 
-Every secret has a data key of its own, wrapped by a master key (`settings.MASTER_KEYS`, newest
+Every secret has a data key of its own, wrapped by a master key (`rini.secrets.masters`, newest
 first), so that a new master key re-wraps 32 bytes a row and no secret is opened for it. The bytes:
 
     1   version, 1
@@ -21,9 +21,9 @@ from typing import TypedDict, Unpack
 import structlog
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from django.conf import settings
 
 from rini.errors import RiniError
+from rini.secrets.masters import master_keys
 from rini.secrets.secret import Secret
 
 VERSION = 1
@@ -77,11 +77,11 @@ def rewrap(sealed: bytes, **place: Unpack[Place]) -> bytes:
 
 def newest_key_id() -> bytes:
     """The id of the master key that new secrets are sealed under."""
-    return _key_id(settings.MASTER_KEYS[0])
+    return _key_id(master_keys()[0])
 
 
 def _wrap(data_key: bytes, place: Place) -> bytes:
-    master_key = settings.MASTER_KEYS[0]
+    master_key = master_keys()[0]
     header = bytes([VERSION]) + _key_id(master_key)
     return header + _encrypt(master_key, data_key, _context(b"data key" + header, place))
 
@@ -91,14 +91,14 @@ def _unwrap(sealed: bytes, place: Place) -> bytes:
         raise _broken("it is too short", place)
     if sealed[0] != VERSION:
         raise _broken(f"its version {sealed[0]} is unknown", place)
-    master_keys = {_key_id(key): key for key in settings.MASTER_KEYS}
+    known = {_key_id(key): key for key in master_keys()}
     key_id = sealed[KEY_ID]
-    if key_id not in master_keys:
+    if key_id not in known:
         reason = f"its master key {key_id.hex()} is not in RINI_API_MASTER_KEY"
         raise _broken(reason, place)
     context = _context(b"data key" + sealed[: KEY_ID.stop], place)
     try:
-        return _decrypt(master_keys[key_id], sealed[_WRAPPED], context)
+        return _decrypt(known[key_id], sealed[_WRAPPED], context)
     except InvalidTag:
         raise _broken("it was sealed for another place, or is damaged", place) from None
 

@@ -9,6 +9,8 @@ import structlog
 from django.core.exceptions import PermissionDenied, RequestDataTooBig
 from django.db import InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, JsonResponse
+from django.http.response import HttpResponseBase
+from django.views import defaults
 from rest_framework import exceptions
 from rest_framework.pagination import BasePagination
 from rest_framework.request import Request
@@ -16,8 +18,8 @@ from rest_framework.response import Response
 from rest_framework.views import APIView, set_rollback
 
 from rini import errors
-from rini.errors import RiniError, problem
-from rini.web import query
+from rini.errors import Forbidden, RiniError, problem
+from rini.web import query, refusals
 from rini.web.request_id import request_id
 
 PROBLEM_JSON = "application/problem+json"
@@ -67,6 +69,7 @@ def exception_handler(error: Exception, context: Mapping[str, Any]) -> Response 
     if known is None:
         return None
     set_rollback()
+    refusals.tell(known)
     response = Response(problem(known, request_id()), known.status, headers=known.headers)
     response.content_type = PROBLEM_JSON
     return response
@@ -140,6 +143,12 @@ def problem_response(error: RiniError) -> JsonResponse:
 
 def page_not_found(request: HttpRequest, exception: Exception) -> JsonResponse:
     return problem_response(errors.NotFound(f"There is no {request.path} here; see /docs."))
+
+
+def permission_denied(request: HttpRequest, exception: Exception) -> HttpResponseBase:
+    """Django's own page, for the administration's people."""
+    refusals.tell(Forbidden(f"{request.method} {request.path}"))
+    return defaults.permission_denied(request, exception)
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> JsonResponse:

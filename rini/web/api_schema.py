@@ -75,7 +75,7 @@ class Schema(AutoSchema):
         operation = super().get_operation(path, path_regex, path_prefix, method, registry)
         if operation is None:
             return None
-        if method == "POST":
+        if method == "POST" and operation.get("security"):
             operation.setdefault("parameters", []).append(_IDEMPOTENCY_KEY)
         failures: Failures = getattr(self.view, "failures", None) or Failures()
         shape = self.resolve_serializer(failures.shape, "response").ref
@@ -112,6 +112,7 @@ def _failures_of(operation: dict[str, Any], method: str) -> list[int]:
     ]
 
 
+# Without an example: pages that fill it in would have everybody send the same key.
 _IDEMPOTENCY_KEY = {
     "name": "Idempotency-Key",
     "in": "header",
@@ -119,7 +120,6 @@ _IDEMPOTENCY_KEY = {
         "Makes retries safe: for 24 hours the same key with the same body gets the stored answer."
     ),
     "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]+$"},
-    "example": "5f0c7d1e-6a0b-4c55-9a53-3f1f6cbb7a01",
 }
 
 

@@ -21,7 +21,18 @@ from rini.web.api import problem_response
 from rini.web.parsing import check_size
 
 
+class Request(ASGIRequest):
+    """A request whose ``Host`` has been looked at already, by `rini.web.hosts`: Django's own look
+    does not know containers' names, which may have an underscore."""
+
+    def get_host(self) -> str:
+        host: str = self._get_raw_host()  # type: ignore[attr-defined]  # the stubs lack it
+        return host
+
+
 class DjangoApplication(ASGIHandler):
+    request_class = Request
+
     async def handle(self, scope: Any, receive: Any, send: Any) -> None:
         try:
             check_size(_announced(scope))

@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from functools import cache
 from typing import Any, ClassVar, TypeVar, cast
 
@@ -26,10 +26,10 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from rini.errors import InvalidInput, MethodNotAllowed, NotFound, RiniError, problem
-from rini.web import request_log, sse
+from rini.web import refusals, request_log, sse, standing
 from rini.web.api import PROBLEM_JSON, field_errors, known_error
 from rini.web.once import answer_of, has_key, once
-from rini.web.parsing import parse_json, read_body
+from rini.web.parsing import check_is_json, parse_json, read_body
 from rini.web.request_id import request_id
 
 R = TypeVar("R")
@@ -42,6 +42,8 @@ class Endpoint:
     tags: ClassVar[list[str]]
     """What it belongs to in the OpenAPI document."""
     methods: ClassVar[tuple[str, ...]] = ("get", "post", "put", "patch", "delete")
+    is_repeatable: ClassVar[bool] = True
+    """Whether an ``Idempotency-Key`` is heeded; not where people prove who they are."""
 
     template: str = ""
     """Its path as people write it, for logs and metrics; `route` sets it."""
@@ -55,14 +57,19 @@ class Endpoint:
             return
         except Exception as error:
             # The boundary of the process: what is not known here is a bug, and becomes a 500.
-            response = self.error_response(known_error(error))
+            known = known_error(error)
+            with suppress(RiniError):  # the answer matters more
+                await refusals.tell_soon(known)
+            response = self.error_response(known)
         await response(scope, receive, send)
 
     async def _answer(self, request: Request) -> ASGIApp:
         if any("\x00" in argument for argument in request.path_params.values()):
             raise NotFound  # PostgreSQL keeps no NUL, so that nothing has such a name
         handler = self._handler(request)
-        return await (once(self, handler, request) if has_key(request.scope) else handler(request))
+        if self.is_repeatable and has_key(request.scope):
+            return await once(self, handler, request)
+        return await handler(request)
 
     def stream_again(self, name: str, request: Request) -> Response | None:
         """The stream of the generation of that id, for endpoints whose streams can be read again.
@@ -138,10 +145,12 @@ def json_response(
 
 
 async def json_body(request: Request, *, optional: bool = False) -> Any:
-    """The request's JSON; raises `TooLarge` before it has read more than is allowed.
+    """The request's JSON; raises `TooLarge` before it has read more than is allowed, and
+    `UnsupportedMediaType`.
 
     Of an `optional` body that is missing it is an empty object.
     """
+    check_is_json(request)
     body = await read_body(request)
     return parse_json(body) if body or not optional else {}
 
@@ -169,22 +178,33 @@ def _reader(serializer_class: type[Serializer[Any]], language: str | None) -> Se
 
 
 async def unless_disconnected(request: Request, work: Awaitable[R]) -> R:
-    """Await `work`, but cancel it and raise `ClientDisconnect` when the caller goes away.
+    """Await `work`, but cancel it and raise `ClientDisconnect` when the caller goes away, or the
+    error that says why it has lost its right.
 
     For calls whose result nobody would get otherwise; the request's body must have been read.
     """
-    task = asyncio.ensure_future(work)
     gone = asyncio.ensure_future(_disconnected(request.receive))
     try:
-        await asyncio.wait({task, gone}, return_when=asyncio.FIRST_COMPLETED)
-        if task.done():
-            return task.result()
-        raise ClientDisconnect
+        return await unless_lost(work, gone)
     finally:
         gone.cancel()
-        if not task.done():
-            task.cancel()
-            await asyncio.wait({task})
+
+
+async def unless_lost(work: Awaitable[R], gone: asyncio.Future[None] | None = None) -> R:
+    """Await `work`, but cancel it when the caller loses its right, and raise why; or when it is
+    `gone`, and raise `ClientDisconnect`."""
+    task = asyncio.ensure_future(work)
+    with standing.losing() as lost:
+        ends: set[asyncio.Future[Any]] = {task, lost, *((gone,) if gone else ())}
+        try:
+            await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
+            if task.done():
+                return task.result()
+            raise lost.result() if lost.done() else ClientDisconnect
+        finally:
+            if not task.done():
+                task.cancel()
+                await asyncio.wait({task})
 
 
 async def _disconnected(receive: Receive) -> None:
@@ -192,8 +212,14 @@ async def _disconnected(receive: Receive) -> None:
         pass
 
 
+def _farewell(error: RiniError) -> bytes:
+    body = {"type": "error", "problem": problem(error, request_id())}
+    return sse.encode(orjson.dumps(body), event="error")
+
+
 class EventStream(Response):
-    """Server-sent events. `frames` yields whole frames; it is closed when the reader goes.
+    """Server-sent events. `frames` yields whole frames; it is closed when the reader goes, or loses
+    its right: then `farewell` is the last frame, which says why.
 
     A comment line (`keepalive`; empty: nothing) goes out in silence, so that proxies keep the
     connection and a reader that has gone is noticed.
@@ -205,6 +231,7 @@ class EventStream(Response):
         headers: dict[str, str] | None = None,
         *,
         keepalive: bytes = sse.comment(),
+        farewell: Callable[[RiniError], bytes] | None = None,
     ) -> None:
         super().__init__(
             status_code=200,
@@ -214,6 +241,7 @@ class EventStream(Response):
         del self.headers["content-length"]
         self.frames = frames
         self.keepalive = keepalive
+        self.farewell = farewell or _farewell
         self._last_sent = 0.0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -226,14 +254,18 @@ class EventStream(Response):
         )
         sending = asyncio.create_task(self._send_frames(send))
         gone = asyncio.create_task(_disconnected(receive))
-        try:
-            await self._keep_alive({sending, gone}, send)
-        finally:
-            gone.cancel()
-            sending.cancel()
-            await asyncio.wait({sending, gone})
+        with standing.losing() as lost:
+            try:
+                await self._keep_alive({sending, gone, lost}, send)
+            finally:
+                gone.cancel()
+                sending.cancel()
+                await asyncio.wait({sending, gone})
         if not sending.cancelled():
             sending.result()
+        elif lost.done():
+            last = {"type": "http.response.body", "body": self.farewell(lost.result())}
+            await send(last)
 
     async def _send_frames(self, send: Send) -> None:
         async with aclosing(self.frames) as frames:
@@ -242,7 +274,7 @@ class EventStream(Response):
                 await send({"type": "http.response.body", "body": frame, "more_body": True})
         await send({"type": "http.response.body", "body": b""})
 
-    async def _keep_alive(self, until: set[asyncio.Task[None]], send: Send) -> None:
+    async def _keep_alive(self, until: set[asyncio.Future[Any]], send: Send) -> None:
         silence = settings.STREAM_KEEPALIVE_SECONDS
         self._last_sent = time.monotonic()
         while True:

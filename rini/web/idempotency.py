@@ -3,13 +3,12 @@
     claim ─► None: do it, then keep | release
          └─► the Kept answer of the request that was first
 
-A key belongs to its owner (a user, or callers without a token), method and address, for
-`IDEMPOTENCY_HOURS`. Only successes are kept: what failed has made nothing, and may be tried again.
-Where a process dies with a claim, the next one takes it over. Answers lie sealed, for some hold
-secrets.
+A key belongs to its owner (the token or login of a user; without one the caller's address), method
+and address, for `IDEMPOTENCY_HOURS`. Only successes are kept: what failed has made nothing, and may
+be tried again. Where a process dies with a claim, the next one takes it over. Answers lie sealed.
 
-Callers without a token share one owner, so that the key alone opens the answer. It is kept for keys
-that nobody guesses; with a shorter one a retry only hears that its request was done.
+An answer that holds a secret is not kept: a retry only hears that its request was done, whatever
+its body. So it is for callers without a token whose key might be guessed.
 """
 
 from __future__ import annotations
@@ -59,13 +58,19 @@ class Kept:
     stream: str = ""
 
 
-def asked(key: str, owner: UUID | None, method: str, address: str, body: bytes) -> Asked:
-    """Raises `InvalidInput` for a key that is none; `address` is the path with its query."""
+def asked(
+    key: str, owner: tuple[UUID | None, str], method: str, address: str, body: bytes
+) -> Asked:
+    """Raises `InvalidInput` for a key that is none.
+
+    `owner` is a user's id and what spoke for the user, `address` the path with its query.
+    """
     if not (0 < len(key) <= 255 and key.isascii() and key.isprintable()):
         raise InvalidInput("The Idempotency-Key is to have 1 to 255 visible ASCII characters.")
-    identity = _digest(str(owner), method, address, key)
-    is_secret = owner is not None or len(key) >= UNGUESSABLE_CHARACTERS
-    return Asked(UUID(bytes=identity[:16]), owner, _digest(body), is_secret)
+    user_id, voice = owner
+    identity = _digest(str(user_id), voice, method, address, key)
+    is_secret = user_id is not None or len(key) >= UNGUESSABLE_CHARACTERS
+    return Asked(UUID(bytes=identity[:16]), user_id, _digest(body), is_secret)
 
 
 @transaction.atomic
@@ -87,16 +92,16 @@ def claim(request: Asked) -> Kept | None:
     return _answer(row, request)
 
 
-def keep(request: Asked, answer: Kept) -> None:
-    """Keep the answer to a request that this process has taken on.
+def keep(request: Asked, answer: Kept | None) -> None:
+    """Keep the answer to a request that this process has taken on; None: only that it was done.
 
     One that is too large (embeddings) is not worth it: a retry asks anew.
     """
-    if len(answer.body) > MAX_KEPT_BYTES:
+    if answer and len(answer.body) > MAX_KEPT_BYTES:
         release(request)
         return
     row = IdempotentRequest(id=request.id, owner=request.owner)
-    if request.is_secret:
+    if answer and request.is_secret:
         sealed.put(row, "answer", Secret(_encoded(answer)))
     _claimed(request).update(answered_at=timezone.now(), answer=row.answer)
 
@@ -148,20 +153,22 @@ def _in_progress() -> Conflict:
 
 
 def _answer(row: IdempotentRequest, request: Asked) -> Kept:
+    # First: whether the body was the same would tell what was in it, a password for instance.
+    if row.answered_at is not None and row.answer is None:
+        raise Conflict(
+            "The request with this Idempotency-Key was done. Its answer was not kept, for it holds "
+            f"a secret, or came without a token and with a key of less than "
+            f"{UNGUESSABLE_CHARACTERS} characters.",
+            code="answer_not_kept",
+        )
     if bytes(row.body) != request.body:
         raise Unprocessable(
             "This Idempotency-Key was used with another body: take a new key for a new request.",
             code="idempotency_key_reused",
         )
-    if row.answered_at is None:
-        raise _in_progress()
-    answer = sealed.take(row, "answer")
+    answer = sealed.take(row, "answer") if row.answered_at else None
     if answer is None:
-        raise Conflict(
-            "The request with this Idempotency-Key was done. Its answer was not kept: without a "
-            f"token that takes a key of {UNGUESSABLE_CHARACTERS} characters, a UUID for instance.",
-            code="answer_not_kept",
-        )
+        raise _in_progress()
     return _decoded(answer.reveal())
 
 

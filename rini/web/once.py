@@ -83,13 +83,15 @@ async def answer_of(app: ASGIApp, request: Request) -> Response:
 
     await app(request.scope, request.receive, collect)
     response = Response(bytes(body), head["status"])
-    response.raw_headers = list(head["headers"])
+    # Django writes names in capitals, and starlette looks for small ones.
+    response.raw_headers = [(name.lower(), value) for name, value in head["headers"]]
     return response
 
 
-async def _owner(headers: Mapping[str, str]) -> UUID | None:
-    """The caller's user, as `settings.REQUEST_OWNER` finds it; None without a valid token."""
-    find: Callable[[Mapping[str, str]], Awaitable[UUID | None]]
+async def _owner(headers: Mapping[str, str]) -> tuple[UUID | None, str]:
+    """Whose request it is, as `settings.REQUEST_OWNER` finds it: the user (None without a valid
+    token), and what spoke for the user."""
+    find: Callable[[Mapping[str, str]], Awaitable[tuple[UUID | None, str]]]
     find = import_string(settings.REQUEST_OWNER)
     return await find(headers)
 
@@ -124,9 +126,15 @@ async def _remembered(
     if is_stream and not (name and endpoint.stream_again(name, request)):
         return _Unkept(response, asked)
     headers = {k: v for k, v in response.headers.items() if k not in NOT_KEPT}
-    kept = Kept(response.status_code, headers, b"" if is_stream else bytes(response.body), name)
+    body = b"" if is_stream else bytes(response.body)
+    kept = None if _holds_secret(response) else Kept(response.status_code, headers, body, name)
     await uninterrupted(in_database_patiently(idempotency.keep, asked, kept))
     return response
+
+
+def _holds_secret(response: Response) -> bool:
+    """Whether the answer says that nobody is to keep it, as those with secrets do."""
+    return "no-store" in response.headers.get("cache-control", "")
 
 
 def _again(endpoint: Resuming, kept: Kept, request: Request) -> ASGIApp:

@@ -11,7 +11,7 @@ from django.conf import settings
 from rest_framework.parsers import BaseParser
 from starlette.requests import Request
 
-from rini.errors import InvalidInput, TooLarge
+from rini.errors import InvalidInput, TooLarge, UnsupportedMediaType
 
 SMALL = 64 * 1024
 # The escape for NUL, but not a backslash (escaped) in front of a text that reads u0000.
@@ -43,6 +43,33 @@ async def read_body(request: Request) -> bytes:
         body += piece
         check_size(len(body))
     return bytes(body)
+
+
+def check_is_json(request: Request) -> None:
+    """Raise `UnsupportedMediaType` for a body that says that it is something else.
+
+    A web page of anybody can have its visitors' browsers send forms and plain text anywhere, and
+    bodies without a type, but not JSON, and no ``Authorization`` (Fetch standard, "CORS-safelisted
+    request-header"). Programs that send a token may leave the type out.
+    """
+    given = request.headers.get("content-type")
+    if given is None:
+        has_body = request.headers.get("content-length", "0") != "0"
+        if "authorization" in request.headers or not (
+            has_body or "transfer-encoding" in request.headers
+        ):
+            return
+    elif _is_json(given):
+        return
+    raise UnsupportedMediaType(
+        "The body is to be JSON, with `Content-Type: application/json`, and not "
+        f"{repr(given[:80]) if given else 'without a type'}."
+    )
+
+
+def _is_json(content_type: str) -> bool:
+    kind = content_type.partition(";")[0].strip().lower()
+    return kind == "application/json" or kind.endswith("+json")
 
 
 def has_small_body(request: Request) -> bool:

@@ -1,12 +1,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import httpx
 import pytest
+from django.contrib.auth.models import Group, Permission
 
-from accounts.models import ApiToken, RefreshToken, User
+from accounts.models import ApiToken, RefreshToken, SecurityEvent, User
 from tests.conftest import User as Client
 from tests.rini_server import RiniServer
 
@@ -130,3 +131,102 @@ def test_refresh_tokens_can_only_be_looked_at(browser: Browser, alice: Client) -
     assert browser.get("/admin/accounts/refreshtoken/add/").status_code == 403
     assert browser.get(f"/admin/accounts/refreshtoken/{link.pk}/delete/").status_code == 403
     assert User.objects.filter(pk=alice.user_id).exists()
+
+
+@pytest.fixture
+def manager(server: RiniServer, new_user: Callable[..., Client]) -> Iterator[Browser]:
+    """The browser of mina, who manages users and has no other right."""
+    mina = new_user(username="mina", password=PASSWORD)
+    account = User.objects.get(pk=mina.user_id)
+    account.is_staff = True
+    account.save()
+    account.user_permissions.set(
+        Permission.objects.filter(codename__in=["view_user", "change_user", "change_group"])
+    )
+    with Browser(base_url=server.url, follow_redirects=True, timeout=30) as browser:
+        login = browser.send_form("/admin/", username="mina", password=PASSWORD)
+        assert login.url.path == "/admin/"
+        yield browser
+
+
+def form_of(user: User, **changes: str | list[str]) -> dict[str, str | list[str]]:
+    fields: dict[str, str | list[str]] = {"username": user.username or "", "is_active": "on"}
+    return fields | changes
+
+
+def test_a_user_manager_makes_nobody_a_superuser(manager: Browser, alice: Client) -> None:
+    for user in User.objects.order_by("username"):  # mina first; alice has no name
+        own = [str(pk) for pk in user.user_permissions.values_list("pk", flat=True)]
+        fields = form_of(user, is_staff="on", is_superuser="on", user_permissions=own)
+        page = manager.send_form(f"/admin/accounts/user/{user.pk}/change/", **fields)
+        assert "errornote" not in page.text
+    assert not User.objects.filter(is_superuser=True).exists()
+
+
+def test_a_user_manager_gives_no_right_that_he_lacks(manager: Browser, alice: Client) -> None:
+    lacking = Permission.objects.get(codename="change_budget")
+    own = Permission.objects.get(codename="view_user")
+    group = Group.objects.create(name="돈")
+    group.permissions.add(lacking)
+    address = f"/admin/accounts/user/{alice.user_id}/change/"
+    user = User.objects.get(pk=alice.user_id)
+    for beyond in ({"user_permissions": [str(lacking.pk)]}, {"groups": [str(group.pk)]}):
+        assert "errornote" in manager.send_form(address, **form_of(user, **beyond)).text
+    manager.send_form(address, **form_of(user, user_permissions=[str(own.pk)]))
+    assert list(user.user_permissions.all()) == [own]
+    assert not user.groups.exists()
+    assert 'name="_save"' not in manager.get(f"/admin/auth/group/{group.pk}/change/").text
+    group.permissions.clear()
+    page = manager.send_form(
+        f"/admin/auth/group/{group.pk}/change/", name="돈", permissions=[str(lacking.pk)]
+    )
+    assert "errornote" in page.text
+    group.delete()
+
+
+def test_a_user_manager_takes_over_nobody_who_may_do_more(
+    manager: Browser, olga: Client, bob: Client
+) -> None:
+    User.objects.filter(pk=bob.user_id).update(is_staff=True)
+    more = User.objects.get(pk=bob.user_id)
+    more.user_permissions.add(Permission.objects.get(codename="change_budget"))
+    for client in (olga, bob):
+        page = manager.get(f"/admin/accounts/user/{client.user_id}/password/")
+        assert page.status_code == 403
+        form: dict[str, str | list[str]] = {"action": "deactivate"}
+        form["_selected_action"] = [client.user_id]
+        manager.send_form("/admin/accounts/user/", **form)
+    assert not User.objects.filter(is_active=False).exists()
+    assert SecurityEvent.objects.filter(event="authz_fail").exists()
+
+
+def test_rights_that_a_manager_cannot_give_stay_where_they_are(
+    browser: Browser, alice: Client
+) -> None:
+    user = User.objects.get(pk=alice.user_id)
+    permission = Permission.objects.get(codename="view_budget")
+    fields = form_of(user, is_staff="on", user_permissions=[str(permission.pk)])
+    browser.send_form(f"/admin/accounts/user/{user.pk}/change/", **fields)
+    event = SecurityEvent.objects.get(event="authz_change")
+    assert event.user_id == user.pk
+    assert event.actor_id == User.objects.get(username="olga").pk
+    assert event.details["permissions"] == ["view_budget"]
+
+
+def test_an_operator_reads_the_security_log(
+    browser: Browser, client: httpx.Client, alice: Client
+) -> None:
+    client.post("/auth/token", json={"username": "nobody", "password": "guess"})
+    form: dict[str, str | list[str]] = {"action": "deactivate"}
+    form["_selected_action"] = [alice.user_id]
+    browser.send_form("/admin/accounts/user/", **form)
+    page = browser.get("/admin/accounts/securityevent/").text
+    for shown in ("wrong name or password", "account suspended", "127.0.0.1", alice.user_id):
+        assert shown in page
+    found = browser.get("/admin/accounts/securityevent/", params={"q": alice.user_id}).text
+    assert "account suspended" in found
+    assert "wrong name or password" not in found.partition("<tbody>")[2].partition("</tbody>")[0]
+    row = SecurityEvent.objects.get(event="user_suspended")
+    address = f"/admin/accounts/securityevent/{row.pk}"
+    assert browser.get(f"{address}/change/").status_code == 200
+    assert browser.get(f"{address}/delete/").status_code == 403

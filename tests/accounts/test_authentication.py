@@ -15,12 +15,16 @@ from django.utils import timezone
 from starlette.datastructures import Headers
 
 from accounts.authentication import authenticate, authenticate_token, caller_of
-from accounts.models import ApiToken, User
+from accounts.models import ApiToken, Login, User
 from rini.errors import NotAuthenticated
 from tests.conftest import User as Client
 
 
 def signed(user_id: Any, *, algorithm: str = "HS256", key: str = "", **changes: Any) -> str:
+    """A token of the user's first login; claims that are None are left out."""
+    login = Login.objects.order_by("created_at").filter(user__isnull=False)
+    if isinstance(user_id, str) and "-" in user_id:
+        login = login.filter(user_id=user_id)
     claims = {
         "token_type": "access",
         "exp": timezone.now() + timedelta(minutes=5),
@@ -28,6 +32,8 @@ def signed(user_id: Any, *, algorithm: str = "HS256", key: str = "", **changes: 
         "jti": uuid4().hex,
         "user_id": user_id,
         "iss": "rini",
+        "aud": "rini",
+        "sid": str(login.values_list("pk", flat=True)[0]),
         **changes,
     }
     claims = {name: value for name, value in claims.items() if value is not None}
@@ -59,6 +65,11 @@ def test_a_signed_access_token_opens(client: httpx.Client, alice: Client) -> Non
         {"iss": None},
         {"exp": None},
         {"jti": None},
+        {"iat": None},
+        {"aud": None},
+        {"aud": "elsewhere"},
+        {"sid": None},
+        {"sid": "7"},
         {"user_id": None},
         {"user_id": "7"},
         {"user_id": {"pk": 1}},

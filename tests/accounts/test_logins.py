@@ -13,7 +13,7 @@ from django.db import connection, transaction
 from django.utils import timezone
 
 from accounts import refresh
-from accounts.models import RefreshToken, User
+from accounts.models import Login, RefreshToken, SecurityEvent, User
 from accounts.tasks import forget_refresh_tokens
 from rini.errors import NotAuthenticated
 
@@ -110,7 +110,7 @@ def test_a_refresh_token_gives_the_next_pair(client: httpx.Client, refresh_token
     assert client.get("/users/me", headers=headers).status_code == 200
 
 
-def test_of_ten_refreshes_at_once_one_wins_and_the_family_ends(
+def test_of_ten_refreshes_at_once_one_wins_and_the_others_are_no_replay(
     client: httpx.Client, refresh_token: str
 ) -> None:
     start = Barrier(10)
@@ -121,26 +121,51 @@ def test_of_ten_refreshes_at_once_one_wins_and_the_family_ends(
 
     with ThreadPoolExecutor(10) as threads:
         answers = list(threads.map(race, range(10)))
-    assert sorted(answer.status_code for answer in answers) == [200] + [401] * 9
-    winner = next(answer for answer in answers if answer.status_code == 200)
-    assert renew(client, winner.json()["refresh_token"]).status_code == 401
+    assert sorted(answer.status_code for answer in answers) == [200] + [409] * 9
+    loser = next(answer for answer in answers if answer.status_code == 409)
+    assert loser.json()["code"] == "refresh_token_just_used"
+    winner = next(answer for answer in answers if answer.status_code == 200).json()
+    assert works(client, winner["access_token"])
+    assert renew(client, winner["refresh_token"]).status_code == 200
 
 
-def test_a_replay_ends_the_family_up_to_its_newest_link_and_no_other(
+def works(client: httpx.Client, access_token: str) -> bool:
+    headers = {"Authorization": f"Bearer {access_token}"}
+    return client.get("/users/me", headers=headers).status_code == 200
+
+
+def test_a_replay_ends_the_login_up_to_its_newest_tokens_and_no_other(
     client: httpx.Client, refresh_token: str
 ) -> None:
     login = client.post("/auth/token", json={"username": "영희", "password": PASSWORD})
     second = renew(client, refresh_token).json()["refresh_token"]
-    third = renew(client, second).json()["refresh_token"]
+    third = renew(client, second).json()
     assert renew(client, refresh_token).status_code == 401
-    assert renew(client, third).status_code == 401
+    assert renew(client, third["refresh_token"]).status_code == 401
+    assert not works(client, third["access_token"])
     assert renew(client, login.json()["refresh_token"]).status_code == 200
+
+
+def test_a_second_use_some_seconds_later_is_a_replay(
+    client: httpx.Client, refresh_token: str
+) -> None:
+    second = renew(client, refresh_token).json()
+    long_ago = timezone.now() - refresh.GRACE
+    RefreshToken.objects.exclude(consumed_at=None).update(consumed_at=long_ago)
+    assert renew(client, refresh_token).status_code == 401
+    assert renew(client, second["refresh_token"]).status_code == 401
+    assert not works(client, second["access_token"])
+    event = SecurityEvent.objects.get(event="authn_token_reuse")
+    assert event.user_id == User.objects.get().pk
 
 
 def test_no_link_escapes_a_replay_beside_its_making(
     client: httpx.Client, refresh_token: str
 ) -> None:
     newest = renew(client, refresh_token).json()["refresh_token"]
+    RefreshToken.objects.exclude(consumed_at=None).update(
+        consumed_at=timezone.now() - refresh.GRACE
+    )
     with ThreadPoolExecutor(1) as thread:
         with transaction.atomic():
             refresh.rotate(newest)  # the next link exists, and nobody can see it yet
@@ -173,12 +198,15 @@ def test_a_login_with_the_old_password_does_not_outlive_its_change(
 
 def test_logging_out_ends_this_login_and_no_other(client: httpx.Client, refresh_token: str) -> None:
     login = client.post("/auth/token", json={"username": "영희", "password": PASSWORD}).json()
-    second = renew(client, refresh_token).json()["refresh_token"]
+    second = renew(client, refresh_token).json()
+    assert works(client, second["access_token"])
     answer = client.post("/auth/logout", json={"refresh_token": refresh_token})
     assert answer.status_code == 204
     assert answer.content == b""
-    assert renew(client, second).status_code == 401
+    assert not works(client, second["access_token"])
+    assert renew(client, second["refresh_token"]).status_code == 401
     assert renew(client, login["refresh_token"]).status_code == 200
+    assert works(client, login["access_token"])
 
 
 @pytest.mark.parametrize("address", ["/auth/refresh", "/auth/logout"])
@@ -207,3 +235,40 @@ def test_refresh_tokens_last_thirty_days_and_only_their_digest_is_kept(refresh_t
     assert timedelta(days=29) < link.expires_at - timezone.now() < timedelta(days=30)
     assert isinstance(link.family, UUID)
     assert refresh_token not in str(vars(link))
+
+
+def test_logins_are_listed_and_ended_one_by_one(client: httpx.Client, refresh_token: str) -> None:
+    body = {"username": "영희", "password": PASSWORD}
+    told = {b"User-Agent": "영희의 전화 / 1".encode()}
+    one, other = (client.post("/auth/token", json=body, headers=told).json() for _ in range(2))
+    mine = {"Authorization": f"Bearer {one['access_token']}"}
+    listed = client.get("/auth/logins/", headers=mine).json()
+    assert [login["current"] for login in listed] == [False, True, False]
+    assert listed[0]["address"] == "127.0.0.1"
+    assert listed[0].keys() == {
+        *("id", "address", "agent", "created_at", "last_used_at", "expires_at", "current")
+    }
+    ended = client.delete(f"/auth/logins/{listed[0]['id']}", headers=mine)
+    assert ended.status_code == 204
+    assert not works(client, other["access_token"])
+    assert renew(client, other["refresh_token"]).status_code == 401
+    assert works(client, one["access_token"])
+    assert client.delete(f"/auth/logins/{listed[0]['id']}", headers=mine).status_code == 404
+
+
+def test_all_other_logins_end_at_once(client: httpx.Client, refresh_token: str) -> None:
+    body = {"username": "영희", "password": PASSWORD}
+    one = client.post("/auth/token", json=body).json()
+    headers = {"Authorization": f"Bearer {one['access_token']}"}
+    assert client.delete("/auth/logins/", headers=headers).json() == {"ended": 1}
+    assert renew(client, refresh_token).status_code == 401
+    assert len(client.get("/auth/logins/", headers=headers).json()) == 1
+
+
+def test_somebody_elses_login_is_not_there(
+    client: httpx.Client, refresh_token: str, alice: httpx.Client
+) -> None:
+    theirs = Login.objects.get(user__username="영희")
+    assert alice.delete(f"/auth/logins/{theirs.pk}").status_code == 404
+    assert len(alice.get("/auth/logins/").json()) == 1
+    assert renew(client, refresh_token).status_code == 200

@@ -134,6 +134,7 @@ def test_an_account_can_be_given_a_name_and_a_password_later(
     answer = alice.patch("/users/me", json=body)
     assert answer.status_code == 200
     assert answer.json()["username"] == "앨리스"
+    assert alice.get("/users/me").status_code == 200
     assert answer.json()["email"] == "alice@example.org"
     del body["email"]
     assert client.post("/auth/token", json=body).status_code == 200
@@ -187,8 +188,11 @@ def test_the_current_password_cannot_be_guessed_without_end(client: httpx.Client
 
 def test_a_deleted_account_takes_everything_along(client: httpx.Client) -> None:
     made = client.post("/users/", json={"username": "ana", "password": PASSWORD})
-    token = client.post("/tokens/", json={"name": "노트북"}, headers=bearer(made)).json()["token"]
-    assert client.delete("/users/me", headers=bearer(made)).status_code == 204
+    body = {"name": "노트북", "current_password": PASSWORD}
+    token = client.post("/tokens/", json=body, headers=bearer(made)).json()["token"]
+    proof = {"current_password": PASSWORD}
+    answer = client.request("DELETE", "/users/me", json=proof, headers=bearer(made))
+    assert answer.status_code == 204
     assert not User.objects.exists()
     assert not ApiToken.objects.exists()
     assert not RefreshToken.objects.exists()

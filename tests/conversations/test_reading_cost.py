@@ -8,8 +8,8 @@ import pytest
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
-from rest_framework_simplejwt.tokens import AccessToken
 
+from accounts import refresh
 from accounts.models import User as Account
 from conversations import search
 from conversations.models import Message, Session
@@ -42,7 +42,7 @@ def talk(account: Account, length: int) -> Session:
 
 def queries(account: Account, address: str) -> tuple[int, Any]:
     """How many queries a request takes, and its answer."""
-    client = Client(headers={"Authorization": f"Bearer {AccessToken.for_user(account)}"})
+    client = Client(headers={"Authorization": f"Bearer {refresh.begin(account).access_token}"})
     with CaptureQueriesContext(connection) as captured:
         answer = client.get(address)
     assert answer.status_code == 200, answer.content

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import base64
 import secrets
 from io import StringIO
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -13,6 +15,8 @@ from pytest_django import Settings
 from accounts.models import User
 from providers import keys
 from providers.models import ApiKey, Provider
+from rini.environment.secrets import master_keys
+from rini.running import datadir
 from rini.secrets import crypto, sealed
 from rini.secrets.secret import Secret
 
@@ -134,3 +138,47 @@ def test_a_key_that_does_not_open_is_not_replaced_by_the_operator_s(
     settings.MASTER_KEYS = [secrets.token_bytes(32)]
     with pytest.raises(crypto.SealBroken):
         keys.key_for(user, Provider.objects.get(pk="openai"), uuid4())
+
+
+@pytest.mark.parametrize("value", ["{},", ",{}", "{},,{}", "{}, ,{}"])
+def test_an_empty_part_among_the_master_keys_is_refused(value: str) -> None:
+    key = base64.b64encode(secrets.token_bytes(32)).decode()
+    with pytest.raises(SystemExit, match="RINI_API_MASTER_KEY has an empty key"):
+        master_keys("RINI_API_MASTER_KEY", value.format(key, key))
+
+
+def test_where_the_keys_come_from_the_environment_a_new_one_is_told(user: User) -> None:
+    said = rotate(new=True)
+    assert "run `manage.py rotate_keys`" in said
+    assert len(base64.b64decode(said.splitlines()[-1])) == 32
+
+
+def test_an_installations_own_key_is_changed_while_it_runs(
+    user: User, settings: Settings, tmp_path: Path
+) -> None:
+    before = datadir.load(tmp_path).master_key
+    settings.MASTER_KEYS_FILE = tmp_path / datadir.FILE
+    row = stored(user)[0]
+    said = rotate(new=True)
+    after = datadir.load(tmp_path).master_key
+    assert after != before
+    assert "," not in after
+    assert before not in said
+    assert after not in said
+    assert opened(row) == f"{VALUE}-0"
+    settings.MASTER_KEYS_FILE = None
+    settings.MASTER_KEYS = [base64.b64decode(after)]
+    assert opened(row) == f"{VALUE}-0"
+
+
+def test_an_interrupted_change_goes_on_with_its_own_new_key(
+    user: User, settings: Settings, tmp_path: Path
+) -> None:
+    old = datadir.load(tmp_path).master_key
+    settings.MASTER_KEYS_FILE = tmp_path / datadir.FILE
+    row = stored(user)[0]
+    new = base64.b64encode(secrets.token_bytes(32)).decode()
+    datadir.update(tmp_path, master_key=f"{new},{old}")
+    rotate(new=True)
+    assert datadir.load(tmp_path).master_key == new
+    assert opened(row) == f"{VALUE}-0"

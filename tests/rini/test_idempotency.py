@@ -14,7 +14,6 @@ import pytest
 from django.utils import timezone
 
 from accounts.models import ApiToken
-from accounts.models import User as Account
 from billing.models import UsageRecord
 from conversations.models import Generation, Message, Session
 from rini.models import IdempotentRequest
@@ -247,30 +246,57 @@ def test_a_key_of_a_killed_process_is_free_once_it_is_known_dead(
     assert (answer.status_code, is_replay(answer)) == (200, False)
 
 
-def test_answers_that_show_a_secret_are_sealed_in_the_table(alice: User) -> None:
+def test_an_answer_that_shows_a_secret_is_not_kept(alice: User) -> None:
     key = headers()
-    made = alice.post("/tokens/", json={"name": "봉인"}, headers=key).json()
-    assert alice.post("/tokens/", json={"name": "봉인"}, headers=key).json() == made
+    made = alice.post("/tokens/", json={"name": "비밀"}, headers=key).json()
+    for name in ("비밀", "다른 것"):
+        again = alice.post("/tokens/", json={"name": name}, headers=key)
+        assert (again.status_code, again.json()["code"]) == (409, "answer_not_kept")
     assert ApiToken.objects.count() == 1
-    row = IdempotentRequest.objects.get()
-    assert made["token"].encode() not in bytes(row.answer or b"")
-    assert made["token"] not in str(vars(row))
+    assert IdempotentRequest.objects.get().answer is None
+    rotated = alice.post(f"/tokens/{made['id']}/rotate", headers=headers("r"))
+    assert rotated.headers["cache-control"] == "no-store"
+    assert alice.post(f"/tokens/{made['id']}/rotate", headers=headers("r")).status_code == 409
 
 
-def test_a_registration_is_repeated_to_whoever_has_its_long_key(client: httpx.Client) -> None:
+def test_what_a_key_has_made_another_token_of_its_user_does_not_get(
+    alice: User, client: httpx.Client
+) -> None:
+    limited = alice.post("/tokens/", json={"name": "제한", "allowed_models": ["demo/*"]}).json()
+    key = headers()
+    first = alice.post("/sessions/", json={"alias": "내 것"}, headers=key)
+    voice = {"Authorization": f"Bearer {limited['token']}"}
+    theirs = client.post("/sessions/", json={"alias": "내 것"}, headers=key | voice)
+    assert not is_replay(theirs)
+    assert theirs.json()["id"] != first.json()["id"]
+    refused = client.post("/tokens/", json={"name": "더"}, headers=key | voice)
+    assert refused.status_code == 403
+
+
+def test_a_key_goes_with_its_login_when_the_access_token_is_renewed(
+    alice: User, client: httpx.Client
+) -> None:
+    key = headers()
+    first = alice.post("/sessions/", json={}, headers=key)
+    body = {"refresh_token": alice.account["refresh_token"]}
+    renewed = client.post("/auth/refresh", json=body).json()["access_token"]
+    again = client.post("/sessions/", json={}, headers=key | {"Authorization": f"Bearer {renewed}"})
+    assert (again.json(), is_replay(again)) == (first.json(), True)
+
+
+def test_signing_up_and_in_is_never_repeated(client: httpx.Client) -> None:
     key = headers()
     first, again = (client.post("/users/", json={}, headers=key) for _ in range(2))
-    assert first.json() == again.json()
-    assert Account.objects.count() == 1
-
-
-def test_a_short_key_opens_no_answer_to_a_registration(client: httpx.Client) -> None:
-    assert client.post("/users/", json={}, headers=headers("1")).status_code == 201
-    again = client.post("/users/", json={}, headers=headers("1"))
-    assert again.status_code == 409
-    assert again.json()["code"] == "answer_not_kept"
-    assert "token" not in again.json()
-    assert Account.objects.count() == 1
+    assert first.json()["id"] != again.json()["id"]
+    body = {"username": "ana", "password": "七色の虹 9 bridges"}
+    client.post("/users/", json=body)
+    for path in ("/auth/token", "/api/users/login"):
+        statuses = [
+            client.post(path, json={**body, "password": password}, headers=key).status_code
+            for password in (body["password"], "guess", body["password"])
+        ]
+        assert statuses == [200, 401, 200], path
+    assert not IdempotentRequest.objects.exists()
 
 
 @pytest.mark.parametrize("key", ["k" * 256, "줄", "a\tb"])

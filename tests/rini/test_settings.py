@@ -47,6 +47,7 @@ WRONG = {
     "LLM_MODEL": ["my model"],
     "OCR_LANGUAGES": ["kor, eng", "kor+"],
     "ALLOWED_HOSTS": ["https://rini.example.com", "rini.example.com:8000", "a b"],
+    "TRUSTED_PROXIES": ["proxy.internal", "10.0.0.0/33", "*", "10.0.0.1:80"],
     "EGRESS_ALLOWED_HOSTS": ["https://wiki.internal", "10.0.0.0/33", "*", "a b"],
     "CORS_ORIGINS": ["app.example.com", "https://a.example/path", "https://a.example;https://b"],
     "CSRF_TRUSTED_ORIGINS": ["rini.example.com", "https://"],
@@ -57,7 +58,7 @@ WRONG = {
     "SECRET_KEY": ["short", "changeme" * 5, "a" * 40],
     "JWT_SECRET_KEY": ["short", "secret" * 8, "ab" * 20],
 }
-FOR_OTHERS = {"POSTGRES_PASSWORD", "VALKEY_PASSWORD"}
+FOR_OTHERS = {"POSTGRES_PASSWORD", "VALKEY_PASSWORD", "RINI_SUBNET"}
 """What docker-compose.yml reads."""
 NOT_CHECKED = {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "RINI_DATA_DIR"}
 """Only their vendor knows what a good one looks like; the folder is tried when it is used."""

@@ -19,6 +19,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import httpx
 import psycopg
 import pytest
 
@@ -199,6 +200,50 @@ def test_the_printed_lines_get_an_answer(up: Up) -> None:
         pytest.skip("there is no curl here")
     printed = subprocess.run([shell, "-c", "\n".join(lines)], capture_output=True, check=True)
     assert json.loads(printed.stdout)["response_text"]
+
+
+@pytest.mark.parametrize("host", ["evil.example", "127.0.0.1.evil.example"])
+def test_only_the_loopbacks_names_are_served(up: Up, host: str) -> None:
+    for path in ("/livez", "/v1/models", "/docs"):
+        answer = httpx.get(f"http://127.0.0.1:{up.port}{path}", headers={"Host": host})
+        assert (answer.status_code, answer.json()["code"]) == (400, "host_not_allowed")
+    localhost = httpx.get(f"http://127.0.0.1:{up.port}/livez", headers={"Host": "localhost"})
+    assert localhost.status_code == 200
+
+
+def test_what_is_open_is_said_in_a_line_each(up: Up) -> None:
+    up.await_condition(lambda: "LEND_OPERATOR_KEYS" in up.output)
+    said = [line for line in up.lines if line.startswith("rini: open: ")]
+    assert [line.count("=") for line in said] == [1, 1]
+    assert "OPEN_REGISTRATION=false" in said[0]
+
+
+def test_what_the_children_write_is_nobody_elses_to_read(up: Up) -> None:
+    up.await_condition(lambda: bool(list(up.folder.glob("clock-schedule*"))))
+    for path in up.folder.glob("clock-schedule*"):
+        assert path.stat().st_mode & 0o077 == 0, path
+
+
+def test_the_master_key_is_changed_while_it_runs(up: Up) -> None:
+    with httpx.Client(base_url=f"http://127.0.0.1:{up.port}", timeout=30) as client:
+        token = client.post("/users/", json={}).json()["access_token"]
+        client.headers["Authorization"] = f"Bearer {token}"
+        key = {"Idempotency-Key": "its answer lies sealed under the master key"}
+        made = client.post("/sessions/", json={}, headers=key)
+        before = datadir.load(up.folder).master_key
+        command = [sys.executable, str(ROOT / "manage.py"), "rotate_keys", "--new"]
+        environment = _environment() | {"RINI_DATA_DIR": str(up.folder)}
+        done = subprocess.run(command, env=environment, capture_output=True, text=True)  # noqa: PLW1510
+        assert done.returncode == 0, done.stderr
+        after = datadir.load(up.folder).master_key
+        assert before not in after
+        assert after not in done.stdout
+        again = client.post("/sessions/", json={}, headers=key)
+        assert again.headers["idempotency-replayed"] == "true"
+        assert again.json() == made.json()
+        key = {"Idempotency-Key": "and this one under the new one"}
+        assert client.post("/sessions/", json={}, headers=key).status_code == 201
+        assert client.post("/sessions/", json={}, headers=key).status_code == 201
 
 
 @pytest.mark.parametrize("name", ["postgres", "valkey", "web server", "worker", "clock"])

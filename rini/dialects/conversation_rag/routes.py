@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
+from functools import partial
 from typing import Any
 from uuid import UUID
 
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
-from rest_framework_simplejwt.tokens import AccessToken
 from starlette.requests import Request
 from starlette.responses import Response
 
-from accounts import credentials
+from accounts import credentials, refresh
 from accounts.authentication import Caller, caller_of
 from accounts.serializers import Credentials, Password, Registration, UserName
 from conversations import lifetime, numbered
@@ -29,7 +29,7 @@ from providers.vendors import vendor_of_model
 from rini.dialects.conversation_rag import translate
 from rini.errors import InvalidInput, RiniError, sentence
 from rini.storage.database import in_database
-from rini.web import sse
+from rini.web import client, sse
 from rini.web.http import (
     Endpoint,
     EventStream,
@@ -77,6 +77,8 @@ class ConversationEndpoint(Endpoint):
 
 
 class Register(ConversationEndpoint):
+    is_repeatable = False
+
     @extend_schema(
         summary="Open an account (conversation RAG)",
         request=NewUser,
@@ -91,6 +93,8 @@ class Register(ConversationEndpoint):
 
 
 class Login(ConversationEndpoint):
+    is_repeatable = False
+
     @extend_schema(
         summary="Log in (conversation RAG)",
         request=Credentials,
@@ -100,9 +104,9 @@ class Login(ConversationEndpoint):
     async def post(self, request: Request) -> Response:
         """Log in: an access token."""
         fields = validated(Credentials, await json_body(request))
-        address = request.client.host if request.client else ""
-        user = await in_database(credentials.log_in, address=address, **fields)
-        return json_response({"token": str(AccessToken.for_user(user))})
+        agent = request.headers.get("user-agent", "")
+        token = await in_database(_log_in, agent, **fields)
+        return json_response({"token": token}, headers={"Cache-Control": "no-store"})
 
 
 class Create(ConversationEndpoint):
@@ -178,6 +182,12 @@ class Chat(ConversationEndpoint):
         return _stream(request, journal.follow(UUID(name)))
 
 
+def _log_in(agent: str, username: str, password: str) -> str:
+    """An access token. These clients know no other: its login ends with it."""
+    user = credentials.log_in(username, password)
+    return refresh.begin_passing(user, address=client.address(), agent=agent)
+
+
 async def _start(request: Request) -> Running:
     """Begin the answer to a message in a conversation."""
     caller = await caller_of(request.headers)
@@ -193,7 +203,9 @@ async def _start(request: Request) -> Running:
 def _stream(request: Request, answer: Answer, headers: dict[str, str] | None = None) -> Response:
     for_sse = "text/event-stream" in request.headers.get("accept", "")
     silence = sse.comment() if for_sse else b""  # plain JSON has no comments
-    return EventStream(_frames(answer, for_sse=for_sse), headers, keepalive=silence)
+    farewell = partial(translate.farewell, for_sse=for_sse)
+    frames = _frames(answer, for_sse=for_sse)
+    return EventStream(frames, headers, keepalive=silence, farewell=farewell)
 
 
 async def _frames(answer: Answer, *, for_sse: bool) -> AsyncGenerator[bytes, None]:

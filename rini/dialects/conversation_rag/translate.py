@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any, Protocol
 
 import orjson
 
 from conversations.answering.events import EventType, JournalEvent, failure_of
+from rini.errors import RiniError
 
 SHOWN_ROLES = ("user", "assistant")
 
@@ -77,8 +78,16 @@ def objects(event: JournalEvent) -> list[dict[str, str]]:
 
 def encoded(event: JournalEvent, *, for_sse: bool) -> bytes:
     """The bytes of an event: JSON and an empty line, for SSE's readers behind ``data: ``."""
-    prefix = b"data: " if for_sse else b""
-    return b"".join(prefix + orjson.dumps(one) + b"\n\n" for one in objects(event))
+    return b"".join(_line(one, for_sse=for_sse) for one in objects(event))
+
+
+def farewell(error: RiniError, *, for_sse: bool) -> bytes:
+    """The last piece for a caller that may not read on."""
+    return _line({"event": "error", "data": error.detail}, for_sse=for_sse)
+
+
+def _line(one: Mapping[str, str], *, for_sse: bool) -> bytes:
+    return (b"data: " if for_sse else b"") + orjson.dumps(one) + b"\n\n"
 
 
 def _head(conversation: Conversation) -> dict[str, Any]:

@@ -94,7 +94,7 @@ class OneStream(OneShotEndpoint):
     async def get(self, request: Request) -> Response:
         """The answer from its beginning, as it is written. It goes on when the reader goes."""
         caller = await caller_or_guest(request.headers)
-        return EventStream(_frames(await _find(caller, request)))
+        return EventStream(_frames(await _find(caller, request)), farewell=translate.farewell)
 
     @extend_schema(summary="Stop an answer (one shot)", responses={200: OpenApiTypes.OBJECT})
     async def delete(self, request: Request) -> Response:

@@ -10,6 +10,7 @@ import orjson
 
 from conversations.answering.events import EventType, JournalEvent, failure_of
 from providers.types import ChatMessage
+from rini.errors import RiniError
 from rini.web import sse
 
 
@@ -67,6 +68,11 @@ def frame(event: JournalEvent) -> bytes:
     if failure := failure_of(event):
         return _frame({"type": "ERROR", "error": failure})
     return _frame({"type": "END", "full_content": event.data["message"]["content"]})
+
+
+def farewell(error: RiniError) -> bytes:
+    """The last frame for a caller that may not read on."""
+    return _frame({"type": "ERROR", "error": error.detail})
 
 
 def model(row: Model) -> dict[str, str]:

@@ -13,6 +13,7 @@ from providers.errors import ProviderFailed
 from providers.gateway import Call
 from rini.dialects.openai.failures import body_of
 from rini.dialects.openai.translate import Relay, event
+from rini.errors import RiniError
 from rini.web.api import known_error
 from rini.web.http import EventStream, unless_disconnected
 
@@ -59,7 +60,12 @@ async def opened(
         raise
     if first.done():
         first.result()
-    return EventStream(_resumed(first, frames), headers())
+    return EventStream(_resumed(first, frames), headers(), farewell=farewell)
+
+
+def farewell(error: RiniError) -> bytes:
+    """The last frame for a caller that may not read on."""
+    return event(body_of(error))
 
 
 async def _resumed(first: asyncio.Future[bytes], frames: Frames) -> Frames:

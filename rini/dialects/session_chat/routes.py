@@ -144,10 +144,14 @@ class ChatStream(SessionChatEndpoint):
         await unless_disconnected(request, answers.begun(running))
         # With an Idempotency-Key others may read it after this one.
         events = answers.events(running, stops=not has_key(request.scope))
-        return EventStream(_frames(events), {"X-Generation-ID": str(running.id)})
+        return EventStream(
+            _frames(events),
+            {"X-Generation-ID": str(running.id)},
+            farewell=translate.farewell,
+        )
 
     def stream_again(self, name: str, request: Request) -> Response:
-        return EventStream(_frames(journal.follow(UUID(name))))
+        return EventStream(_frames(journal.follow(UUID(name))), farewell=translate.farewell)
 
 
 class Health(SessionChatEndpoint):

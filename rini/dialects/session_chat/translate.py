@@ -9,6 +9,7 @@ from typing import Any, Protocol
 from uuid import UUID
 
 from conversations.answering.events import EventType, JournalEvent, failure_of
+from rini.errors import RiniError
 
 DONE = b"data: [DONE]\n\n"
 
@@ -87,6 +88,11 @@ def frames(event: JournalEvent) -> bytes:
     if failure := failure_of(event):
         return _frame({"error": failure}) + DONE
     return _frame({"message_id": event.data["message"]["id"], "done": True}) + DONE
+
+
+def farewell(error: RiniError) -> bytes:
+    """The last frame for a caller that may not read on."""
+    return _frame({"error": error.detail}) + DONE
 
 
 def _frame(data: Mapping[str, Any]) -> bytes:

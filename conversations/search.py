@@ -75,9 +75,15 @@ def entries(user: User, question: str) -> QuerySet[SearchEntry]:
     return SearchEntry.objects.visible_to(user).filter(terms=_query(question))
 
 
-def ranked(user: User, question: str) -> QuerySet[SearchEntry]:
-    """`entries`, the best first, the newer first among equals, with their `rank`."""
-    found = entries(user, question).annotate(rank=SearchRank(F("terms"), _query(question)))
+def ranked(user: User, question: str, **filters: Any) -> QuerySet[SearchEntry]:
+    """What the user may see, and `filters` let through, that has every word of a question; where
+    nothing has, what has any of them, so that a whole sentence can be asked. The best first, the
+    newer first among equals, with their `rank`. Raises `InvalidInput`."""
+    visible = SearchEntry.objects.visible_to(user).filter(**filters)
+    query = _query(question)
+    if not visible.filter(terms=query).exists():
+        query = Terms(lexical.tsquery_any(question))
+    found = visible.filter(terms=query).annotate(rank=SearchRank(F("terms"), query))
     return found.select_related("session", "message").order_by("-rank", "-id")
 
 

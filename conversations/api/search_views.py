@@ -37,10 +37,11 @@ class SearchViewSet(Resource[SearchEntry]):
         responses={200: HitSerializer(many=True), **problems(400, 401)},
     )
     def list(self, request: Request) -> Response:
-        """Titles and messages that have every word, the best first. Words match from their
-        beginning; of Korean, Chinese and Japanese any part matches."""
+        """Titles and messages that have every word, the best first; where none has, those with any
+        of them. Words match from their beginning; of Korean, Chinese, Japanese, Thai, Lao, Khmer
+        and Burmese any part matches. Accents, and Hebrew and Arabic points, make no difference."""
         question = query.text(request, "q") or ""
-        found = search.ranked(caller_in(request).user, question).filter(**_filters(request))
+        found = search.ranked(caller_in(request).user, question, **_filters(request))
         page = self.paginate_queryset(found) or []
         hits = [search.hit(entry, question) for entry in page]
         return self.get_paginated_response(HitSerializer(hits, many=True).data)

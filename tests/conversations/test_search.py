@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+from importlib import import_module
 from typing import Any
 
 import pytest
+from django.db import connection
 
 from conversations.models import SearchEntry
 from tests.conftest import User
@@ -45,6 +47,16 @@ def test_messages_are_found_by_parts_of_words(
     assert hits[0]["snippet"] == SAID[language]
     assert (hits[0]["session_id"], hits[0]["role"]) == (session, "user")
     assert hits[0]["rank"] > 0
+
+
+def test_where_nothing_has_every_word_what_has_most_comes_first(alice: User, session: str) -> None:
+    some = add(alice, session, "부산에는 바다가 있다")
+    most = add(alice, session, "부산 호텔 이름은 바다마루였다")
+    add(alice, session, "The weather is fine")
+    found = [hit["message_id"] for hit in search(alice, "어제 말한 부산 호텔 이름이 뭐였지?")]
+    assert found == [most, some]
+    assert [hit["message_id"] for hit in search(alice, "부산 호텔")] == [most]
+    assert search(alice, "어제 말한 부산 호텔", role="assistant") == []
 
 
 def test_questions_and_answers_are_found_when_the_answer_is_whole(
@@ -139,3 +151,14 @@ def test_what_is_deleted_is_not_found(alice: User, session: str) -> None:
     alice.delete(f"/sessions/{session}")
     assert search(alice, "사라질") == []
     assert not SearchEntry.objects.exists()
+
+
+def test_what_was_stored_by_an_older_version_is_indexed_anew(alice: User, stage: Stage) -> None:
+    session = new_session(alice, alias="Café 서울")
+    alice.post(f"/sessions/{session}/messages/", json={"role": "user", "content": "Crème brûlée"})
+    SearchEntry.objects.update(terms="'café':1")
+    assert not alice.get("/search", params={"q": "creme"}).json()
+    migration = import_module("conversations.migrations.0003_terms_without_accents")
+    migration.index_anew(None, connection.schema_editor())
+    assert len(alice.get("/search", params={"q": "creme"}).json()) == 1
+    assert len(alice.get("/search", params={"q": "cafe"}).json()) == 1

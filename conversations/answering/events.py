@@ -13,9 +13,7 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-import orjson
-
-from rini.web import sse
+from rini.web import json_lines, sse
 
 
 class EventType(StrEnum):
@@ -62,7 +60,9 @@ class JournalEvent:
         """The event's JSON, made once for all readers."""
         if not self._json:
             whose = {"generation_id": self.generation_id} if self.generation_id else {}
-            self._json = orjson.dumps({"seq": self.seq, "type": self.type, **whose, **self.data})
+            self._json = json_lines.encoded(
+                {"seq": self.seq, "type": self.type, **whose, **self.data}
+            )
         return self._json
 
     def stored(self) -> dict[str, Any]:

@@ -17,7 +17,6 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-import orjson
 from channels.generic.websocket import AsyncWebsocketConsumer
 from django.utils import timezone
 from rest_framework import serializers
@@ -39,7 +38,7 @@ from conversations.models import Generation
 from rini.errors import InvalidInput, NotAuthenticated, NotFound, RiniError, Unavailable, problem
 from rini.storage.database import in_database, in_database_patiently
 from rini.storage.notifications import listener
-from rini.web import refusals
+from rini.web import json_lines, refusals
 from rini.web.api import known_error
 from rini.web.http import validated
 from rini.web.parsing import parse_json
@@ -225,7 +224,7 @@ class SessionConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # Channels
             await self.close(_CLOSE_CODES.get(type(error), UNAUTHENTICATED))
 
     async def _send(self, message: dict[str, Any]) -> None:
-        await self.send(text_data=orjson.dumps(message).decode())
+        await self.send(text_data=json_lines.encoded(message).decode())
 
 
 def _open_turn(right: Right, session_id: UUID, body: dict[str, Any]) -> Turn:

@@ -8,10 +8,13 @@ from typing import Any
 import orjson
 
 from providers.errors import ProviderError, ProviderFailed, ProviderUnavailable
+from providers.events import as_chunk
 from providers.refusals import from_stream, scrubbed
 from providers.types import ChatRequest, Chunk, Completion, EmbeddingInput, Embeddings, Target
 from providers.vendors import vendor
 from providers.wires.http import VendorClient, VendorResponse
+from providers.wires.surrogates import Joiner
+from providers.wires.surrogates import parsed as _parsed
 from rini.web.sse import EventTooLong, Parser
 
 
@@ -30,6 +33,10 @@ class OpenAIWire:
         response = await self._send("POST", "chat/completions", target, body)
         reading = _Reading(target)
         try:
+            if response.headers.get("Content-Type", "").startswith("application/json"):
+                # Some servers answer whole, whatever they are asked for.
+                yield as_chunk(_with("choices", _parsed(await response.whole()), target))
+                return
             while not reading.is_over:
                 try:
                     piece = await response.piece()
@@ -89,8 +96,10 @@ class OpenAIWire:
 
 
 class _Reading:
-    """Makes chunks of a stream's bytes. What makes no sense ends the stream, and raises if
-    nothing came before it; so does an end before the first chunk."""
+    """Makes chunks of a stream's bytes. A frame that holds no object is passed over: servers send
+    empty ones, and words of their own, to keep a connection open. A broken object ends the stream,
+    and one without any chunk raises.
+    """
 
     def __init__(self, target: Target) -> None:
         self.began = False
@@ -98,6 +107,7 @@ class _Reading:
         self._target = target
         self._parser = Parser()
         self._opening = b""
+        self._halves = _Halves()
 
     def feed(self, piece: bytes) -> Iterator[Chunk]:
         """The chunks that `piece` ends; an empty piece is the end of the body."""
@@ -108,29 +118,74 @@ class _Reading:
         except EventTooLong:
             payloads, piece = [], b""
         for payload in payloads:
-            chunk = None if payload == b"[DONE]" else _parsed(payload)
-            if not isinstance(chunk, dict):
+            if payload == b"[DONE]":
                 piece = b""
                 break
+            chunk = _parsed(payload)
+            if not isinstance(chunk, dict):
+                if payload.lstrip().startswith(b"{"):
+                    piece = (
+                        b""  # a piece of the answer is lost: what follows does not make it whole
+                    )
+                    break
+                continue
             if chunk.get("error"):
                 raise from_stream(self._target.provider, chunk, key=self._target.api_key)
             self.began = True
-            yield chunk
+            yield self._halves.joined(chunk)
         self.is_over = not piece
+        if self.is_over and (rest := self._halves.rest()):
+            yield rest
         if self.is_over and not self.began:
             raise _no_sense(self._opening, self._target)
 
 
+class _Halves:
+    """Joins the halves of characters that a vendor has cut in two, in the texts of its choices."""
+
+    def __init__(self) -> None:
+        self._joiners: dict[tuple[Any, ...], Joiner] = {}
+
+    def joined(self, chunk: Chunk) -> Chunk:
+        for choice in _objects(chunk.get("choices")):
+            index, delta = choice.get("index", 0), choice.get("delta")
+            if not isinstance(delta, dict):
+                continue
+            for name in _IN_PIECES & delta.keys():
+                self._join((index, name), delta, name)
+            for call in _objects(delta.get("tool_calls")):
+                if isinstance(function := call.get("function"), dict):
+                    self._join((index, "call", call.get("index")), function, "arguments")
+        return chunk
+
+    def rest(self) -> Chunk | None:
+        """A last chunk with the halves whose other one never came; None if there are none."""
+        held = [(place, joiner.rest()) for place, joiner in self._joiners.items()]
+        choices = [
+            {"index": index, "delta": {name: text}, "finish_reason": None}
+            for (index, name, *more), text in held
+            if text and not more
+        ]
+        return {"choices": choices} if choices else None
+
+    def _join(self, place: tuple[Any, ...], holder: dict[str, Any], name: str) -> None:
+        text = holder.get(name)
+        if not isinstance(text, str) or (text.isascii() and place not in self._joiners):
+            return
+        holder[name] = self._joiners.setdefault(place, Joiner()).feed(text)
+
+
+_IN_PIECES = frozenset(("content", "reasoning_content", "reasoning", "refusal"))
+
+
+def _objects(values: object) -> list[dict[str, Any]]:
+    return (
+        [value for value in values if isinstance(value, dict)] if isinstance(values, list) else []
+    )
+
+
 def _body(target: Target, request: ChatRequest) -> dict[str, Any]:
     return {**request.params, "model": target.model, "messages": list(request.messages)}
-
-
-def _parsed(data: bytes) -> object:
-    """The JSON value, or the bytes themselves if they are none."""
-    try:
-        return orjson.loads(data)
-    except orjson.JSONDecodeError:
-        return data
 
 
 def _with(field: str, answer: object, target: Target) -> dict[str, Any]:

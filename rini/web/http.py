@@ -15,7 +15,6 @@ from contextlib import aclosing, suppress
 from functools import cache
 from typing import Any, ClassVar, TypeVar, cast
 
-import orjson
 from django.conf import settings
 from django.urls import URLPattern, re_path
 from django.utils.translation import get_language
@@ -26,7 +25,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from rini.errors import InvalidInput, MethodNotAllowed, NotFound, RiniError, problem
-from rini.web import refusals, request_log, sse, standing
+from rini.web import json_lines, refusals, request_log, sse, standing
 from rini.web.api import PROBLEM_JSON, field_errors, known_error
 from rini.web.once import answer_of, has_key, once
 from rini.web.parsing import check_is_json, parse_json, read_body
@@ -141,7 +140,7 @@ def json_response(
     headers: dict[str, str] | None = None,
     media_type: str = "application/json",
 ) -> Response:
-    return Response(orjson.dumps(value), status, headers, media_type)
+    return Response(json_lines.encoded(value), status, headers, media_type)
 
 
 async def json_body(request: Request, *, optional: bool = False) -> Any:
@@ -214,7 +213,7 @@ async def _disconnected(receive: Receive) -> None:
 
 def _farewell(error: RiniError) -> bytes:
     body = {"type": "error", "problem": problem(error, request_id())}
-    return sse.encode(orjson.dumps(body), event="error")
+    return sse.encode(json_lines.encoded(body), event="error")
 
 
 class EventStream(Response):

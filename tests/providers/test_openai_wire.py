@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import socket
 from collections.abc import AsyncIterator
 from contextlib import aclosing
@@ -21,7 +22,16 @@ from providers.errors import (
     ProviderUnavailable,
 )
 from providers.events import ChunkReader, events_of
-from providers.types import ChatRequest, Chunk, Event, Finished, Target, TextDelta, ToolCallDelta
+from providers.types import (
+    ChatRequest,
+    Chunk,
+    Event,
+    Finished,
+    ReasoningDelta,
+    Target,
+    TextDelta,
+    ToolCallDelta,
+)
 from providers.wires.http import VendorClient
 from providers.wires.openai import OpenAIWire
 from rini.secrets.secret import Secret
@@ -234,6 +244,54 @@ async def test_garbage_after_the_first_chunk_ends_the_stream_incomplete(
     stage.next(Script(raw=good + b"data: {broken\n\n" + good))
     events = await read(wire, at(stage))
     assert events == [TextDelta("x"), Finished("incomplete", Usage())]
+
+
+GOOD = b'data: {"choices": [{"index": 0, "delta": {"content": "x"}}]}\n\n'
+END = b'data: {"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]}\n\ndata: [DONE]\n\n'
+
+
+@pytest.mark.parametrize(
+    "odd", ["data:", "data: ping", 'data: "ping"', "data: []", "data: null", ": beat", "data: 1"]
+)
+async def test_frames_that_hold_no_object_are_passed_over(
+    stage: Stage, wire: OpenAIWire, odd: str
+) -> None:
+    frame = f"{odd}\n\n".encode()
+    stage.next(Script(raw=frame + GOOD + frame + GOOD + END))
+    events = await read(wire, at(stage))
+    assert text(events) == "xx"
+    assert isinstance(events[-1], Finished)
+    assert events[-1].reason == "stop"
+
+
+@pytest.mark.parametrize("field", ["content", "reasoning_content"])
+async def test_a_character_that_comes_in_two_halves_is_joined(
+    stage: Stage, wire: OpenAIWire, field: str
+) -> None:
+    halves = [r"안\ud83d", r"\udc4b!", r"끝 \ud83d", "혼자", r"\ud83d"]
+    frames = "".join(
+        f'data: {{"choices": [{{"index": 0, "delta": {{"{field}": "{half}"}}}}]}}\n\n'
+        for half in halves
+    )
+    stage.next(Script(raw=frames.encode() + END))
+    events = await read(wire, at(stage))
+    joined = "".join(e.text for e in events if isinstance(e, TextDelta | ReasoningDelta))
+    assert joined == "안👋!끝 \N{REPLACEMENT CHARACTER}혼자\N{REPLACEMENT CHARACTER}"
+
+
+async def test_a_whole_answer_to_a_streams_request_is_taken(stage: Stage, wire: OpenAIWire) -> None:
+    whole = {
+        "model": "played",
+        "choices": [
+            {"index": 0, "message": {"role": "assistant", "content": "네"}, "finish_reason": "stop"}
+        ],
+        "usage": {"prompt_tokens": 3, "completion_tokens": 1},
+    }
+    raw = json.dumps(whole).encode()
+    stage.next(Script(raw=raw, content_type="application/json"))
+    events = await read(wire, at(stage))
+    assert text(events) == "네"
+    assert events[-1] == Finished("stop", Usage(input_tokens=3, output_tokens=1), "played")
 
 
 @pytest.mark.parametrize("raw", [b"<html>", b"{}", b'"text"', b'{"choices": null}'])

@@ -6,10 +6,9 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any, Protocol
 
-import orjson
-
 from conversations.answering.events import EventType, JournalEvent, failure_of
 from rini.errors import RiniError
+from rini.web import json_lines
 
 SHOWN_ROLES = ("user", "assistant")
 
@@ -87,7 +86,7 @@ def farewell(error: RiniError, *, for_sse: bool) -> bytes:
 
 
 def _line(one: Mapping[str, str], *, for_sse: bool) -> bytes:
-    return (b"data: " if for_sse else b"") + orjson.dumps(one) + b"\n\n"
+    return (b"data: " if for_sse else b"") + json_lines.encoded(one) + b"\n\n"
 
 
 def _head(conversation: Conversation) -> dict[str, Any]:

@@ -6,12 +6,10 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Protocol
 
-import orjson
-
 from conversations.answering.events import EventType, JournalEvent, failure_of
 from providers.types import ChatMessage
 from rini.errors import RiniError
-from rini.web import sse
+from rini.web import json_lines, sse
 
 
 class Model(Protocol):
@@ -87,4 +85,4 @@ def model(row: Model) -> dict[str, str]:
 
 
 def _frame(data: Mapping[str, str]) -> bytes:
-    return sse.encode(orjson.dumps(data), event="chunk")
+    return sse.encode(json_lines.encoded(data), event="chunk")

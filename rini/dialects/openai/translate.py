@@ -11,10 +11,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import orjson
-
 from providers.types import ChatMessage, Chunk, EmbeddingInput, Embeddings
 from rini.errors import InvalidInput
+from rini.web import json_lines
 
 DONE = b"data: [DONE]\n\n"
 Params = dict[str, Any]
@@ -123,7 +122,7 @@ class Relay:
 
 
 def event(value: Any) -> bytes:
-    return b"data: " + orjson.dumps(value) + b"\n\n"
+    return b"data: " + json_lines.encoded(value) + b"\n\n"
 
 
 def _object(body: Any) -> Params:

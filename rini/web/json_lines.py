@@ -1,0 +1,40 @@
+"""JSON that is sent as a line: in events, over WebSockets, and as one object after the other. Pure.
+
+Readers of lines disagree on where one ends. Python's, which httpx and requests use, end one at
+U+2028, U+2029 and U+0085 too; JSON lets these stand in its strings as they are. Escaped they are
+the same text, and no line breaks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import orjson
+
+from rini.text import storable
+
+_ESCAPES = {b"\xe2\x80\xa8": rb"\u2028", b"\xe2\x80\xa9": rb"\u2029", b"\xc2\x85": rb"\u0085"}
+
+
+def encoded(value: Any) -> bytes:
+    """`value` as JSON on one line. Halves of surrogate pairs, for which UTF-8 has nothing, are
+    mended."""
+    try:
+        line = orjson.dumps(value)
+    except orjson.JSONEncodeError:
+        line = orjson.dumps(_mended(value))
+    for separator, escape in _ESCAPES.items():
+        if separator in line:
+            line = line.replace(separator, escape)
+    return line
+
+
+def _mended(value: Any) -> Any:
+    if isinstance(value, str):
+        return storable(value)
+    if isinstance(value, Mapping):
+        return {_mended(name): _mended(item) for name, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_mended(item) for item in value]
+    return value

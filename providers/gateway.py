@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence, Sized
 from contextlib import aclosing
 from dataclasses import replace
 
@@ -24,11 +24,15 @@ from billing.ledger import Outcome
 from billing.models import UsageSource, UsageStatus
 from billing.purposes import Purpose
 from billing.usage import Usage
-from providers import catalogue, tokens
+from providers import catalogue, demands, prompt_bound, tokens
 from providers.errors import ProviderError
 from providers.events import ChunkReader, as_chunk
 from providers.metering import COUNTED_AT_ONCE, Metered
+from providers.output_bound import most_output
 from providers.types import ChatRequest, Chunk, Completion, Event, Target
+
+_TOLD = ("tools", "functions", "response_format")
+"""Parameters that the model reads."""
 
 
 def prepare(caller: Caller, provider: str | None, model: str | None, request: ChatRequest) -> Call:
@@ -47,6 +51,9 @@ class Call(Metered):
         payer: Payer,
         placed: Callable[[], None] | None = None,
     ) -> None:
+        """Raises `InvalidInput` for what no vendor may be asked for (see `providers.demands`)."""
+        demands.check(request.params)
+        demands.check_model(target.provider, target.model)
         super().__init__(target, payer, placed)
         self.request = request
         self._reader = ChunkReader()
@@ -121,24 +128,25 @@ class Call(Metered):
         return UsageStatus.INCOMPLETE if self.is_cut_off else UsageStatus.COMPLETED
 
     def _characters(self) -> int:
-        contents = [message.get("content") for message in self.request.messages]
-        return sum(map(len, self._reader.written)) + sum(
-            len(content) if isinstance(content, str) else COUNTED_AT_ONCE for content in contents
-        )
+        messages = self.request.messages
+        sizes = (_characters(value) for message in messages for value in message.values())
+        params = sum(map(_characters, self.request.params.values()))
+        return sum(map(len, self._reader.written)) + sum(sizes) + params
 
     def _estimated_input(self) -> int:
-        tools = self.request.params.get("tools")
-        model = self.target.model
-        described = tokens.count(orjson.dumps(tools).decode(), model) if tools else 0
+        model, params = self.target.model, self.request.params
+        told = {name: params[name] for name in _TOLD if params.get(name)}
+        described = tokens.count(orjson.dumps(told).decode(), model) if told else 0
         return tokens.count_messages(self.request.messages, model) + described
 
+    def _input_in_bytes(self) -> int:
+        return prompt_bound.in_bytes(self.request, self.target.model)
+
+    def _input_counted(self) -> int:
+        return prompt_bound.counted(self.request, self.target.model)
+
     def _max_output(self) -> int | None:
-        params = self.request.params
-        asked = (params.get("max_completion_tokens"), params.get("max_tokens"))
-        limits = [self.target.max_output_tokens, *asked]
-        known = [limit for limit in limits if isinstance(limit, int) and limit > 0]
-        answers = params.get("n")
-        return min(known) * (answers if isinstance(answers, int) else 1) if known else None
+        return most_output(self.target, self.request.params)
 
     def _outcome(self, status: UsageStatus, ended: float) -> Outcome:
         finished = self._reader.finish()
@@ -172,3 +180,10 @@ class Call(Metered):
             input_tokens=estimated_input if told.input_tokens is None else told.input_tokens,
             output_tokens=max(written, told.output_tokens or 0),
         )
+
+
+def _characters(value: object) -> int:
+    """A text's; what holds many values may be of any size."""
+    if isinstance(value, str):
+        return len(value)
+    return COUNTED_AT_ONCE if value and isinstance(value, Sized) else 0

@@ -47,8 +47,9 @@ class Usage:
         ``prompt_tokens`` includes its details, ``completion_tokens`` its reasoning, but for xAI,
         which adds it in ``total_tokens`` only (https://docs.x.ai/docs/guides/reasoning).
         Zhipu writes the same as OpenAI. DeepSeek tells cached reads as
-        ``prompt_cache_hit_tokens`` beside ``prompt_cache_miss_tokens``, Moonshot and some others as ``cached_tokens``. litellm adds to
-        it what Anthropic told: ``cache_creation_tokens`` with its lifetimes, ``server_tool_use``.
+        ``prompt_cache_hit_tokens`` beside ``prompt_cache_miss_tokens``, Moonshot and some others as
+        ``cached_tokens``. litellm adds to it what Anthropic told: ``cache_creation_tokens`` with
+        its lifetimes, ``server_tool_use``.
         Rini adds to it what Gemini told: ``cached_audio_tokens`` among the cached.
         """
         into = _mapping(usage.get("prompt_tokens_details"))

@@ -17,6 +17,7 @@ from contextlib import aclosing
 from dataclasses import replace
 
 import orjson
+from django.conf import settings
 
 from accounts.authentication import Caller
 from billing.holds import Payer
@@ -29,7 +30,10 @@ from providers.errors import ProviderError
 from providers.events import ChunkReader, as_chunk
 from providers.metering import COUNTED_AT_ONCE, Metered
 from providers.output_bound import most_output
+from providers.pieces import Pieces
+from providers.thinking import thinks, tokens_in
 from providers.types import ChatRequest, Chunk, Completion, Event, Target
+from rini.storage.loops import uninterrupted
 
 _TOLD = ("tools", "functions", "response_format")
 """Parameters that the model reads."""
@@ -58,6 +62,8 @@ class Call(Metered):
         self.request = request
         self._reader = ChunkReader()
         self._first_token_at: float | None = None
+        self._thinks = thinks(target, request.params)
+        self._is_whole = False
 
     async def events(self) -> AsyncGenerator[Event, None]:
         """The answer as it comes; the last event is a `Finished`. Raises `ProviderError`.
@@ -78,6 +84,7 @@ class Call(Metered):
 
     async def completion(self) -> Completion:
         """The vendor's whole answer, in OpenAI's format. Raises `ProviderError`."""
+        self._is_whole = True
         await self._place()
         status = UsageStatus.FAILED
         try:
@@ -102,19 +109,26 @@ class Call(Metered):
     async def _metered(self) -> AsyncGenerator[tuple[Chunk, Sequence[Event]], None]:
         await self._place()
         status = UsageStatus.FAILED
+        pieces = Pieces(self._wire.stream(self.target, self.request), lasting=self._thinks)
         try:
-            async with aclosing(self._wire.stream(self.target, self.request)) as chunks:
-                async for chunk in chunks:
-                    yield chunk, self._read(chunk)
+            while (chunk := await pieces.next()) is not None:
+                yield chunk, self._read(chunk)
             status = self._status()
         except (asyncio.CancelledError, GeneratorExit):
             status = UsageStatus.STOPPED
+            await uninterrupted(self._read_on(pieces))
             raise
         except ProviderError as error:
             self._failed(error)
             raise
         finally:
+            await uninterrupted(pieces.close())
             await self._settle(status)
+
+    async def _read_on(self, pieces: Pieces) -> None:
+        """Whoever leaves before the end has the thinking billed: the usage is worth a moment."""
+        if self._first_token_at is not None and not self._reader.finish().usage.is_known:
+            await pieces.read_on(settings.READ_ON_SECONDS, self._read)
 
     def _read(self, chunk: Chunk) -> Sequence[Event]:
         events = self._reader.feed(chunk)
@@ -153,7 +167,7 @@ class Call(Metered):
         told = finished.usage
         return Outcome(
             status=status,
-            usage=self._usage(told, status),
+            usage=self._usage(told, status, ended - self._began),
             source=UsageSource.VENDOR if told.is_known else UsageSource.ESTIMATED,
             model_answered=finished.model or "",
             service_tier=finished.service_tier,
@@ -161,11 +175,12 @@ class Call(Metered):
             duration_ms=self._milliseconds(ended),
         )
 
-    def _usage(self, told: Usage, status: UsageStatus) -> Usage:
+    def _usage(self, told: Usage, status: UsageStatus, seconds: float) -> Usage:
         """The vendor's counts, and estimates in place of those that it did not tell.
 
         A vendor that failed before its first token charges nothing. One that was cut off, or
-        stopped, has read the whole prompt and written what came.
+        stopped, has read the whole prompt and written what came, and what it may have written out
+        of sight.
         """
         if told.is_known:
             return told
@@ -173,6 +188,9 @@ class Call(Metered):
             return Usage(input_tokens=0, output_tokens=0)
         estimated_input = self._estimated_input()
         written = tokens.count("".join(self._reader.written), self.target.model)
+        if self._is_whole or self._thinks:
+            is_cut = status in (UsageStatus.STOPPED, UsageStatus.INCOMPLETE)
+            written = max(written, tokens_in(seconds) if is_cut else 0)
         most = self._max_output()
         written = written if most is None else min(written, most)
         return replace(

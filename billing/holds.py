@@ -44,6 +44,9 @@ Ending = tuple[UUID, Outcome | None]
 """A hold, and how its call ended; None: its vendor was not called."""
 
 
+_A_MILLION_DOLLARS = 10**15
+
+
 @dataclass(frozen=True, slots=True)
 class Payer:
     """Who pays for a call, and what it is for."""
@@ -75,13 +78,15 @@ async def place(
     provider: str,
     model: str,
     estimated_input_tokens: int,
+    most_input_tokens: int | None = None,
     max_output_tokens: int | None = None,
 ) -> None:
     """Write down, durably, that a vendor is about to be called.
 
-    `max_output_tokens` is the most that can come back: what the call asks for, or the model's
-    maximum; None where nobody knows. Raises `BudgetExceeded`, and `Unavailable` where the database
-    is; then there is no hold.
+    `estimated_input_tokens` are charged if nobody learns how the call ended; `most_input_tokens`
+    are those that the prompt cannot have more of (None: the estimate). `max_output_tokens` is the
+    most that can come back: what the call asks for, or the model's maximum; None where nobody
+    knows. Raises `BudgetExceeded`, and `Unavailable` where the database is; then there is no hold.
     """
     placement = {
         "id": hold_id,
@@ -95,6 +100,7 @@ async def place(
         "provider": provider,
         "model": model,
         "estimated_input_tokens": estimated_input_tokens,
+        "most_input_tokens": most_input_tokens,
         "max_output_tokens": max_output_tokens,
     }
     try:
@@ -193,15 +199,16 @@ def settle_all(endings: Sequence[Ending]) -> list[UsageRecord | None]:
 
 
 def _amount(placement: Placement) -> int:
-    """The most that the call may cost."""
-    output = placement["max_output_tokens"]
-    return pricing.bound(
+    """The most that the call may cost, within what the columns can add up."""
+    into, output = placement.get("most_input_tokens"), placement["max_output_tokens"]
+    most = pricing.bound(
         placement["provider"],
         placement["model"],
         placement["created_at"],
-        placement["estimated_input_tokens"],
+        placement["estimated_input_tokens"] if into is None else into,
         settings.UNKNOWN_OUTPUT_TOKENS if output is None else output,
     )
+    return min(most, _A_MILLION_DOLLARS)
 
 
 _HELD = [field.attname for field in Hold._meta.concrete_fields]

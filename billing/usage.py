@@ -44,10 +44,12 @@ class Usage:
     def from_openai(cls, usage: Mapping[str, Any]) -> Self:
         """Read ``usage`` of OpenAI's chat completions and embeddings, and of all who speak alike.
 
-        ``prompt_tokens`` includes its details, ``completion_tokens`` its reasoning. Zhipu writes
-        the same. DeepSeek tells cached reads as ``prompt_cache_hit_tokens`` beside
-        ``prompt_cache_miss_tokens``, Moonshot and some others as ``cached_tokens``. litellm adds to
-        it what Anthropic told: ``cache_creation_tokens`` with its lifetimes, ``server_tool_use``.
+        ``prompt_tokens`` includes its details, ``completion_tokens`` its reasoning, but for xAI,
+        which adds it in ``total_tokens`` only (https://docs.x.ai/docs/guides/reasoning).
+        Zhipu writes the same as OpenAI. DeepSeek tells cached reads as
+        ``prompt_cache_hit_tokens`` beside ``prompt_cache_miss_tokens``, Moonshot and some others as
+        ``cached_tokens``. litellm adds to it what Anthropic told: ``cache_creation_tokens`` with
+        its lifetimes, ``server_tool_use``.
         Rini adds to it what Gemini told: ``cached_audio_tokens`` among the cached.
         """
         into = _mapping(usage.get("prompt_tokens_details"))
@@ -67,7 +69,7 @@ class Usage:
             input_audio_tokens=_count(into.get("audio_tokens")),
             cached_audio_tokens=_count(into.get("cached_audio_tokens")),
             input_image_tokens=_count(into.get("image_tokens")),
-            output_tokens=_count(usage.get("completion_tokens")),
+            output_tokens=_with_reasoning(usage),
             reasoning_tokens=_count(out.get("reasoning_tokens")),
             output_audio_tokens=_count(out.get("audio_tokens")),
             output_image_tokens=_count(out.get("image_tokens")),
@@ -156,6 +158,19 @@ class Usage:
     def as_dict(self) -> dict[str, int]:
         """The counts that are known, for JSON."""
         return {name: count for name, count in asdict(self).items() if count is not None}
+
+
+def _with_reasoning(usage: Mapping[str, Any]) -> int | None:
+    """``completion_tokens``, and the reasoning where it is not among them: where the total says so,
+    or it is more than what it would be part of."""
+    answer = _count(usage.get("completion_tokens"))
+    details = _mapping(usage.get("completion_tokens_details"))
+    reasoning = _count(details.get("reasoning_tokens")) or 0
+    if answer is None or not reasoning:
+        return answer
+    prompt, total = _count(usage.get("prompt_tokens")) or 0, _count(usage.get("total_tokens"))
+    comes_on_top = reasoning > answer or total == prompt + answer + reasoning
+    return answer + reasoning if comes_on_top else answer
 
 
 def _mapping(value: object) -> Mapping[str, Any]:

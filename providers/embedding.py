@@ -13,7 +13,7 @@ from billing.ledger import Outcome
 from billing.models import UsageSource, UsageStatus
 from billing.purposes import Purpose
 from billing.usage import Usage
-from providers import catalogue, tokens
+from providers import catalogue, demands, tokens
 from providers.errors import ProviderError, ProviderFailed
 from providers.metering import Metered
 from providers.models import ModelKind
@@ -34,6 +34,7 @@ class Embedding(Metered):
         params: Mapping[str, Any],
         payer: Payer,
     ) -> None:
+        demands.check(params)
         super().__init__(target, payer)
         self.inputs = inputs
         self.params = params
@@ -73,6 +74,15 @@ class Embedding(Metered):
 
     def _estimated_input(self) -> int:
         return _count(self.inputs, self.target.model)
+
+    def _input_in_bytes(self) -> int:
+        return sum(
+            len(text.encode(errors="replace")) if isinstance(text, str) else len(text)
+            for text in self.inputs
+        )
+
+    def _input_counted(self) -> int:
+        return self._estimated_input()
 
     def _max_output(self) -> int:
         return 0

@@ -1,11 +1,11 @@
 """The events in a vendor's answer: what the rest of Rini reads of chunks and completions.
 
 Vendors of OpenAI's format differ in small ways, and all of these are taken: null deltas, missing
-fields, a last chunk with usage and no choices, usage in several chunks (the last one counts, they
-are never added up), ``reasoning`` for ``reasoning_content``, tool calls without an index, the old
-``function_call``, arguments that are an object, a content that is a list of parts, and a
-``refusal`` in the place of a content. Only the first choice makes events; a client that asks for
-several reads the chunks themselves, and what all of them hold is in `ChunkReader.written`.
+fields, usage in the choice (Moonshot's), a last chunk with usage and no choices, usage in several
+chunks (the last one counts, they are never added up), ``reasoning`` for ``reasoning_content``, tool
+calls without an index, the old ``function_call``, arguments that are an object, a content that is a
+list of parts, and a ``refusal`` in the place of a content. Only the first choice makes events; a
+client that asks for several reads the chunks themselves, and what all of them hold is in `ChunkReader.written`.
 """
 
 from __future__ import annotations
@@ -47,6 +47,7 @@ class ChunkReader:
     def __init__(self) -> None:
         self._usage: Usage | None = None
         self._usage_is_whole = False
+        self._usage_of_choices: dict[Any, Usage] = {}
         self._model: str | None = None
         self._reason: str | None = None
         self._service_tier = ""
@@ -70,12 +71,24 @@ class ChunkReader:
             events += _events(choice.get("delta"), self._calls)
         self.written += map(_written, events)
         usage = chunk.get("usage")
-        if isinstance(usage, Mapping):
+        if not isinstance(usage, Mapping) and self._is_told_by_choices(chunk):
+            self._usage, self._usage_is_whole = _together(self._usage_of_choices), True
+        elif isinstance(usage, Mapping):
             self._usage, self._usage_is_whole = Usage.from_openai(usage), True
             self._service_tier = _text(usage.get("service_tier")) or self._service_tier
         elif len(self.written) > written_before:
             self._usage_is_whole = False
         return events
+
+    def _is_told_by_choices(self, chunk: Chunk) -> bool:
+        """Whether choices of `chunk` have a usage of their own."""
+        told = {
+            choice.get("index") or 0: Usage.from_openai(choice["usage"])
+            for choice in _choices(chunk)
+            if isinstance(choice.get("usage"), Mapping)
+        }
+        self._usage_of_choices |= told
+        return bool(told)
 
     def finish(self) -> Finished:
         """The end. Its reason is ``incomplete`` if no chunk had a finish_reason that is known."""
@@ -91,6 +104,16 @@ class ChunkReader:
         if self._usage_is_whole:
             return usage
         return replace(usage, output_tokens=None, reasoning_tokens=None, output_audio_tokens=None)
+
+
+def _together(usages: Mapping[Any, Usage]) -> Usage:
+    """The usage of several choices to one prompt: what came out of all of them."""
+    *others, last = usages.values()
+    outputs = ("output_tokens", "reasoning_tokens", "output_audio_tokens", "output_image_tokens")
+    for other in others:
+        sums = {name: (getattr(other, name), getattr(last, name)) for name in outputs}
+        last = replace(last, **{n: a if b is None else b + (a or 0) for n, (a, b) in sums.items()})
+    return last
 
 
 def events_of(completion: Completion) -> list[Event]:

@@ -12,11 +12,12 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence, Sized
 from contextlib import aclosing
 from dataclasses import replace
 
 import orjson
+from django.conf import settings
 
 from accounts.authentication import Caller
 from billing.holds import Payer
@@ -24,11 +25,18 @@ from billing.ledger import Outcome
 from billing.models import UsageSource, UsageStatus
 from billing.purposes import Purpose
 from billing.usage import Usage
-from providers import catalogue, tokens
+from providers import catalogue, demands, prompt_bound, tokens
 from providers.errors import ProviderError
 from providers.events import ChunkReader, as_chunk
 from providers.metering import COUNTED_AT_ONCE, Metered
+from providers.output_bound import most_output
+from providers.pieces import Pieces
+from providers.thinking import thinks, tokens_in
 from providers.types import ChatRequest, Chunk, Completion, Event, Target
+from rini.storage.loops import uninterrupted
+
+_TOLD = ("tools", "functions", "response_format")
+"""Parameters that the model reads."""
 
 
 def prepare(caller: Caller, provider: str | None, model: str | None, request: ChatRequest) -> Call:
@@ -47,10 +55,15 @@ class Call(Metered):
         payer: Payer,
         placed: Callable[[], None] | None = None,
     ) -> None:
+        """Raises `InvalidInput` for what no vendor may be asked for (see `providers.demands`)."""
+        demands.check(request.params)
+        demands.check_model(target.provider, target.model)
         super().__init__(target, payer, placed)
         self.request = request
         self._reader = ChunkReader()
         self._first_token_at: float | None = None
+        self._thinks = thinks(target, request.params)
+        self._is_whole = False
 
     async def events(self) -> AsyncGenerator[Event, None]:
         """The answer as it comes; the last event is a `Finished`. Raises `ProviderError`.
@@ -71,6 +84,7 @@ class Call(Metered):
 
     async def completion(self) -> Completion:
         """The vendor's whole answer, in OpenAI's format. Raises `ProviderError`."""
+        self._is_whole = True
         await self._place()
         status = UsageStatus.FAILED
         try:
@@ -95,19 +109,26 @@ class Call(Metered):
     async def _metered(self) -> AsyncGenerator[tuple[Chunk, Sequence[Event]], None]:
         await self._place()
         status = UsageStatus.FAILED
+        pieces = Pieces(self._wire.stream(self.target, self.request), lasting=self._thinks)
         try:
-            async with aclosing(self._wire.stream(self.target, self.request)) as chunks:
-                async for chunk in chunks:
-                    yield chunk, self._read(chunk)
+            while (chunk := await pieces.next()) is not None:
+                yield chunk, self._read(chunk)
             status = self._status()
         except (asyncio.CancelledError, GeneratorExit):
             status = UsageStatus.STOPPED
+            await uninterrupted(self._read_on(pieces))
             raise
         except ProviderError as error:
             self._failed(error)
             raise
         finally:
+            await uninterrupted(pieces.close())
             await self._settle(status)
+
+    async def _read_on(self, pieces: Pieces) -> None:
+        """Whoever leaves before the end has the thinking billed: the usage is worth a moment."""
+        if self._first_token_at is not None and not self._reader.finish().usage.is_known:
+            await pieces.read_on(settings.READ_ON_SECONDS, self._read)
 
     def _read(self, chunk: Chunk) -> Sequence[Event]:
         events = self._reader.feed(chunk)
@@ -121,31 +142,32 @@ class Call(Metered):
         return UsageStatus.INCOMPLETE if self.is_cut_off else UsageStatus.COMPLETED
 
     def _characters(self) -> int:
-        contents = [message.get("content") for message in self.request.messages]
-        return sum(map(len, self._reader.written)) + sum(
-            len(content) if isinstance(content, str) else COUNTED_AT_ONCE for content in contents
-        )
+        messages = self.request.messages
+        sizes = (_characters(value) for message in messages for value in message.values())
+        params = sum(map(_characters, self.request.params.values()))
+        return sum(map(len, self._reader.written)) + sum(sizes) + params
 
     def _estimated_input(self) -> int:
-        tools = self.request.params.get("tools")
-        model = self.target.model
-        described = tokens.count(orjson.dumps(tools).decode(), model) if tools else 0
+        model, params = self.target.model, self.request.params
+        told = {name: params[name] for name in _TOLD if params.get(name)}
+        described = tokens.count(orjson.dumps(told).decode(), model) if told else 0
         return tokens.count_messages(self.request.messages, model) + described
 
+    def _input_in_bytes(self) -> int:
+        return prompt_bound.in_bytes(self.request, self.target.model)
+
+    def _input_counted(self) -> int:
+        return prompt_bound.counted(self.request, self.target.model)
+
     def _max_output(self) -> int | None:
-        params = self.request.params
-        asked = (params.get("max_completion_tokens"), params.get("max_tokens"))
-        limits = [self.target.max_output_tokens, *asked]
-        known = [limit for limit in limits if isinstance(limit, int) and limit > 0]
-        answers = params.get("n")
-        return min(known) * (answers if isinstance(answers, int) else 1) if known else None
+        return most_output(self.target, self.request.params)
 
     def _outcome(self, status: UsageStatus, ended: float) -> Outcome:
         finished = self._reader.finish()
         told = finished.usage
         return Outcome(
             status=status,
-            usage=self._usage(told, status),
+            usage=self._usage(told, status, ended - self._began),
             source=UsageSource.VENDOR if told.is_known else UsageSource.ESTIMATED,
             model_answered=finished.model or "",
             service_tier=finished.service_tier,
@@ -153,11 +175,12 @@ class Call(Metered):
             duration_ms=self._milliseconds(ended),
         )
 
-    def _usage(self, told: Usage, status: UsageStatus) -> Usage:
+    def _usage(self, told: Usage, status: UsageStatus, seconds: float) -> Usage:
         """The vendor's counts, and estimates in place of those that it did not tell.
 
         A vendor that failed before its first token charges nothing. One that was cut off, or
-        stopped, has read the whole prompt and written what came.
+        stopped, has read the whole prompt and written what came, and what it may have written out
+        of sight.
         """
         if told.is_known:
             return told
@@ -165,6 +188,9 @@ class Call(Metered):
             return Usage(input_tokens=0, output_tokens=0)
         estimated_input = self._estimated_input()
         written = tokens.count("".join(self._reader.written), self.target.model)
+        if self._is_whole or self._thinks:
+            is_cut = status in (UsageStatus.STOPPED, UsageStatus.INCOMPLETE)
+            written = max(written, tokens_in(seconds) if is_cut else 0)
         most = self._max_output()
         written = written if most is None else min(written, most)
         return replace(
@@ -172,3 +198,10 @@ class Call(Metered):
             input_tokens=estimated_input if told.input_tokens is None else told.input_tokens,
             output_tokens=max(written, told.output_tokens or 0),
         )
+
+
+def _characters(value: object) -> int:
+    """A text's; what holds many values may be of any size."""
+    if isinstance(value, str):
+        return len(value)
+    return COUNTED_AT_ONCE if value and isinstance(value, Sized) else 0

@@ -19,7 +19,7 @@ from providers import observation
 from providers.errors import ProviderError
 from providers.types import Target
 from providers.wires.registry import wire_named
-from rini.errors import RiniError
+from rini.errors import BudgetExceeded, RiniError
 from rini.storage.loops import uninterrupted
 
 T = TypeVar("T")
@@ -58,14 +58,7 @@ class Metered(ABC):
         estimated_input_tokens = await self._counted(self._estimated_input)
         self._reservation = await rates.reserve(estimated_input_tokens)
         try:
-            await holds.place(
-                self.id,
-                self.payer,
-                provider=self.target.provider,
-                model=self.target.model,
-                estimated_input_tokens=estimated_input_tokens,
-                max_output_tokens=self._max_output(),
-            )
+            await self._hold(estimated_input_tokens)
         except asyncio.CancelledError:
             await uninterrupted(self._take_back())
             raise
@@ -76,6 +69,22 @@ class Metered(ABC):
         observation.asked(self.target)
         if self._placed:
             self._placed()
+
+    async def _hold(self, estimated_input_tokens: int) -> None:
+        """Hold what the prompt's bytes may cost; if that is too much, what its tokens may."""
+        place = partial(
+            holds.place,
+            self.id,
+            self.payer,
+            provider=self.target.provider,
+            model=self.target.model,
+            estimated_input_tokens=estimated_input_tokens,
+            max_output_tokens=self._max_output(),
+        )
+        try:
+            await place(most_input_tokens=await self._counted(self._input_in_bytes))
+        except BudgetExceeded:
+            await place(most_input_tokens=await self._counted(self._input_counted))
 
     async def _take_back(self) -> None:
         await holds.release(self.id)
@@ -95,6 +104,14 @@ class Metered(ABC):
     @abstractmethod
     def _estimated_input(self) -> int:
         """The tokens to be sent."""
+
+    @abstractmethod
+    def _input_in_bytes(self) -> int:
+        """No fewer tokens than are to be sent, at little cost."""
+
+    @abstractmethod
+    def _input_counted(self) -> int:
+        """No fewer tokens than are to be sent, as exactly as can be."""
 
     @abstractmethod
     def _max_output(self) -> int | None:

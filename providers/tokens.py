@@ -15,6 +15,7 @@ from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
+import orjson
 import tiktoken
 import tiktoken.model
 
@@ -22,6 +23,7 @@ from providers.offline import models as offline
 
 USUAL = "o200k_base"
 _PIECE = 8192  # tiktoken's cost grows faster than the length of a run without spaces
+_SAID = frozenset(("content", "role", "tool_call_id"))
 _PER_MESSAGE = 4  # what OpenAI's chat format adds to each message
 _PER_IMAGE = 1000  # the order of magnitude of a vendor's charge for a picture
 
@@ -82,8 +84,7 @@ def _characters(name: str) -> Sequence[int]:
 
 def count_messages(messages: Iterable[Mapping[str, Any]], model: str = "") -> int:
     """The tokens of a prompt in OpenAI's chat format."""
-    contents = (message.get("content") for message in messages)
-    return sum(_PER_MESSAGE + _count_content(content, model) for content in contents)
+    return sum(_PER_MESSAGE + _count_message(message, model) for message in messages)
 
 
 def of_image(width: int, height: int) -> int:
@@ -91,13 +92,18 @@ def of_image(width: int, height: int) -> int:
     return min(max(width * height // 750, 85), 1600)
 
 
-def _count_content(content: Any, model: str) -> int:
-    if isinstance(content, str):
-        return count(content, model)
-    if not isinstance(content, list):
-        return 0
-    return sum(
-        count(part["text"], model) if isinstance(part.get("text"), str) else _PER_IMAGE
-        for part in content
-        if isinstance(part, dict)
-    )
+def _count_message(message: Mapping[str, Any], model: str) -> int:
+    """Its content, and what else it says: calls of tools above all."""
+    content = message.get("content")
+    parts = content if isinstance(content, list) else [content]
+    further = {name: message[name] for name in message.keys() - _SAID if message[name]}
+    described = count(orjson.dumps(further).decode(), model) if further else 0
+    return described + sum(_count_part(part, model) for part in parts)
+
+
+def _count_part(part: Any, model: str) -> int:
+    """A part without a text is a picture, most likely."""
+    text = part.get("text") if isinstance(part, Mapping) else part
+    if isinstance(text, str):
+        return count(text, model)
+    return _PER_IMAGE if isinstance(part, Mapping) else 0

@@ -48,6 +48,9 @@ class Vendor:
     """The model that looks at an image where a caller names none: good enough and not dear."""
     model_names: str = ""
     """A pattern of what the names of its models begin with, whoever serves them."""
+    output_limits: tuple[str, ...] = ("max_tokens", "max_completion_tokens")
+    """The names that it knows for the most tokens of an answer; one that it does not know limits
+    nothing."""
     free_check: str = "/models"
     """What is asked of one of OpenAI's format to see whether a key is good, without cost."""
 
@@ -91,6 +94,7 @@ VENDORS = (
         genai_prices="zai",
         inputs_per_embedding_call=64,
         vision_model="glm-4v-plus",
+        output_limits=("max_tokens",),
         model_names=r"glm",
     ),
     Vendor(
@@ -98,6 +102,7 @@ VENDORS = (
         "DeepSeek",
         address="https://api.deepseek.com/v1",
         litellm_table="deepseek",
+        output_limits=("max_tokens",),
         model_names=r"deepseek",
     ),
     Vendor("groq", "Groq", address="https://api.groq.com/openai/v1", litellm_table="groq"),

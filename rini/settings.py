@@ -329,6 +329,7 @@ READER_LIMITS = {
 UNKNOWN_PRICE_INPUT_RATE = env.dollars("UNKNOWN_PRICE_INPUT", "15")
 UNKNOWN_PRICE_OUTPUT_RATE = env.dollars("UNKNOWN_PRICE_OUTPUT", "75")
 UNKNOWN_OUTPUT_TOKENS = env.integer("UNKNOWN_OUTPUT_TOKENS", 8192, least=1)
+READ_ON_SECONDS = env.duration("READ_ON_SECONDS", 3, "seconds", least=0.001, most=60)
 LEDGER_RETENTION_MONTHS = env.integer("LEDGER_RETENTION_MONTHS", 0, most=10_000)
 
 # -- generations --------------------------------------------------------------------------------

@@ -10,6 +10,7 @@ from rest_framework import serializers
 
 from accounts.authentication import caller_in
 from conversations.models import FinishReason, Generation, MemoryMode, Message, Role, Session
+from providers import demands
 from providers.models import ModelKind
 from providers.naming import find_model
 from rini.errors import NotFound
@@ -179,6 +180,7 @@ class CallParameters(serializers.Serializer[Any]):
                 f"{', '.join(taken)}: no parameter of a model. Use the request's own fields, "
                 "/api-keys/ for a key; a provider's address is the operator's to set."
             )
+        demands.check(params)
         return params
 
 

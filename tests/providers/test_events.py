@@ -85,6 +85,31 @@ def test_an_output_that_was_counted_before_the_text_came_is_not_believed() -> No
     assert finished == Finished("incomplete", Usage(input_tokens=40))
 
 
+def test_a_usage_that_stands_in_the_choice_counts() -> None:
+    """Moonshot's: https://platform.moonshot.ai/docs/api/chat."""
+    last = chunk({}, "stop")
+    last["choices"][0]["usage"] = {"prompt_tokens": 9, "completion_tokens": 5, "total_tokens": 14}
+    assert read(chunk({"content": "네"}), last)[-1] == Finished("stop", Usage(9, output_tokens=5))
+    message = {"role": "assistant", "content": "네"}
+    choice = {**last["choices"][0], "message": message}
+    assert events_of({"choices": [choice]})[-1] == Finished("stop", Usage(9, output_tokens=5))
+
+
+def test_of_several_choices_with_a_usage_each_the_outputs_are_added() -> None:
+    told = {"prompt_tokens": 9, "completion_tokens": 5}
+    choices = [{"index": n, "delta": {"content": "x"}, "usage": told} for n in range(3)]
+    single = [{"choices": [choice]} for choice in choices]
+    for chunks in (single, [{"choices": choices}]):
+        usage = read(*chunks, chunk({}, "stop"))[-1].usage
+        assert (usage.input_tokens, usage.output_tokens) == (9, 15)
+
+
+def test_the_usage_of_all_counts_where_choices_have_one_too() -> None:
+    whole = {"choices": [], "usage": {"prompt_tokens": 9, "completion_tokens": 7}}
+    choice = {"index": 0, "delta": {"content": "x"}, "usage": {"prompt_tokens": 1}}
+    assert read({"choices": [choice]}, whole)[-1].usage == Usage(9, output_tokens=7)
+
+
 def test_parallel_tool_calls_keep_their_indexes() -> None:
     def piece(index: int, arguments: str, **named: str) -> dict[str, Any]:
         name = {"name": named["name"]} if named else {}

@@ -20,6 +20,7 @@ from conversations.answering import generation, journal, opening, stateless, sto
 from conversations.answering.choice import Choice
 from conversations.api.serializers import ChatMessageSerializer, TextField
 from providers import access, reachability
+from providers.demands import MOST
 from providers.models import ModelKind
 from rini import __version__, service
 from rini.dialects.one_shot import translate
@@ -42,7 +43,9 @@ class OneShotChatRequest(serializers.Serializer[Any]):
     system_prompt = TextField(required=False, allow_null=True, allow_blank=True)
     model = serializers.CharField(required=False, allow_null=True, allow_blank=True, max_length=251)
     temperature = serializers.FloatField(required=False, allow_null=True)
-    max_tokens = serializers.IntegerField(required=False, allow_null=True, min_value=1)
+    max_tokens = serializers.IntegerField(
+        required=False, allow_null=True, min_value=1, max_value=MOST
+    )
 
 
 class OneShotEndpoint(Endpoint):

@@ -26,6 +26,7 @@ from conversations.answering.generation import Running
 from conversations.api.serializers import TextField
 from conversations.models import Session
 from providers import own_server, reachability
+from providers.demands import MOST
 from providers.errors import ProviderUnavailable
 from rini import service
 from rini.dialects.session_chat import translate
@@ -55,7 +56,9 @@ class NewSession(serializers.Serializer[Any]):
 class SessionChatRequest(serializers.Serializer[Any]):
     session_id = serializers.CharField()
     message = TextField()
-    max_new_tokens = serializers.IntegerField(required=False, allow_null=True, min_value=1)
+    max_new_tokens = serializers.IntegerField(
+        required=False, allow_null=True, min_value=1, max_value=MOST
+    )
     temperature = serializers.FloatField(required=False, allow_null=True)
     do_sample = serializers.BooleanField(required=False, allow_null=True)
 

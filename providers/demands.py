@@ -1,0 +1,92 @@
+"""What a chat request may demand of a vendor: checked before any wire, whatever the dialect.
+
+A hold is placed for what a request says of itself. So its numbers have to be numbers, and it may
+ask for nothing that its price does not cover: another model than the one that was named, or a
+vendor's own tools, which cost by the call.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from providers.naming import invalid
+
+Params = Mapping[str, Any]
+
+# fmt: off
+OUTPUT_LIMITS = (
+    "max_tokens", "max_completion_tokens", "max_output_tokens", "max_new_tokens", "max_gen_len",
+    "max_gen_toks", "max_tokens_to_sample", "max_length", "maxTokens", "maxOutputTokens",
+    "num_predict", "n_predict",
+)
+"""What vendors and servers call the most tokens of one answer. OpenAI's two come first."""
+ANSWERS = (
+    "n", "best_of", "num_return_sequences", "num_completions", "num_generations",
+    "candidate_count", "candidateCount",
+)
+"""What they call the number of answers to one question."""
+_OTHER_MODELS = frozenset((
+    "models", "model_list", "route", "provider", "plugins", "transforms", "preset", "fallbacks",
+    "fallback_models", "context_window_fallback_dict", "extra_body", "compound_custom",
+))
+"""Routing of OpenRouter's, of Groq's compound systems and of gateways that stand as a vendor."""
+_PAID_TOOLS = frozenset((
+    "web_search", "web_search_options", "search_parameters", "search_options", "search_settings",
+    "enable_search", "web_search_preview", "googleSearch", "google_search", "code_execution",
+    "code_interpreter", "server_tools", "mcp_servers", "container",
+))
+"""Searches and the like that vendors charge by the call, or that read whole pages into a prompt."""
+# fmt: on
+_FUNCTIONS = ("function", "custom")
+MOST = 2**31 - 1
+_ROUTED = ":online"
+
+
+def check(params: Params) -> None:
+    """Raise `InvalidInput` for a number that is none, and for what no hold covers, by its name."""
+    for name in (*OUTPUT_LIMITS, *ANSWERS):
+        _check_number(name, params.get(name))
+    _check_number("top_logprobs", params.get("top_logprobs"), least=0)
+    if named := sorted(_OTHER_MODELS & params.keys()):
+        raise _refused(named[0], "names other models or providers. Name one in “model”.")
+    if named := sorted(_PAID_TOOLS & params.keys()):
+        raise _refused(named[0], "is a paid tool of the vendor's own, which no budget covers.")
+    tools = params.get("tools")
+    for i, tool in enumerate(tools if isinstance(tools, list) else ()):
+        _check_tool(f"tools[{i}]", tool)
+
+
+def check_model(provider: str, model: str) -> None:
+    """Raise `InvalidInput` for OpenRouter's ``:online``, which buys a search with every call."""
+    if provider == "openrouter" and model.endswith(_ROUTED):
+        raise _refused("model", f"ends in {_ROUTED}, a paid tool, which no budget covers.")
+
+
+def output_limits(params: Params) -> dict[str, int]:
+    """The limits of one answer that a checked request has, by their names."""
+    return {name: params[name] for name in OUTPUT_LIMITS if params.get(name) is not None}
+
+
+def answers(params: Params) -> int:
+    """How many answers a checked request asks for, at the most."""
+    return max((params[name] for name in ANSWERS if params.get(name) is not None), default=1)
+
+
+def _check_number(name: str, value: object, least: int = 1) -> None:
+    if value is None or (type(value) is int and least <= value <= MOST):
+        return
+    raise _refused(name, f"takes a whole number from {least} to {MOST}.")
+
+
+def _check_tool(where: str, tool: object) -> None:
+    """A tool of another type than a function is a vendor's; what is no tool the wires refuse."""
+    if not isinstance(tool, Mapping) or not tool:
+        return
+    kind = tool.get("type", "function" if "function" in tool else next(iter(tool)))
+    if kind not in _FUNCTIONS:
+        raise _refused(where, f"is {str(kind)[:40]}, no function: no budget covers vendors' tools.")
+
+
+def _refused(name: str, what: str) -> Exception:
+    return invalid(name, "invalid_input", f"{name} {what}")

@@ -5,7 +5,8 @@ fields, usage in the choice (Moonshot's), a last chunk with usage and no choices
 chunks (the last one counts, they are never added up), ``reasoning`` for ``reasoning_content``, tool
 calls without an index, the old ``function_call``, arguments that are an object, a content that is a
 list of parts, and a ``refusal`` in the place of a content. Only the first choice makes events; a
-client that asks for several reads the chunks themselves, and what all of them hold is in `ChunkReader.written`.
+client that asks for several reads the chunks themselves, and what all of them hold is in
+`ChunkReader.written`.
 """
 
 from __future__ import annotations

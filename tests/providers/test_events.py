@@ -100,14 +100,17 @@ def test_of_several_choices_with_a_usage_each_the_outputs_are_added() -> None:
     choices = [{"index": n, "delta": {"content": "x"}, "usage": told} for n in range(3)]
     single = [{"choices": [choice]} for choice in choices]
     for chunks in (single, [{"choices": choices}]):
-        usage = read(*chunks, chunk({}, "stop"))[-1].usage
-        assert (usage.input_tokens, usage.output_tokens) == (9, 15)
+        last = read(*chunks, chunk({}, "stop"))[-1]
+        assert isinstance(last, Finished)
+        assert (last.usage.input_tokens, last.usage.output_tokens) == (9, 15)
 
 
 def test_the_usage_of_all_counts_where_choices_have_one_too() -> None:
     whole = {"choices": [], "usage": {"prompt_tokens": 9, "completion_tokens": 7}}
     choice = {"index": 0, "delta": {"content": "x"}, "usage": {"prompt_tokens": 1}}
-    assert read({"choices": [choice]}, whole)[-1].usage == Usage(9, output_tokens=7)
+    last = read({"choices": [choice]}, whole)[-1]
+    assert isinstance(last, Finished)
+    assert last.usage == Usage(9, output_tokens=7)
 
 
 def test_parallel_tool_calls_keep_their_indexes() -> None:

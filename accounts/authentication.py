@@ -11,7 +11,11 @@ from typing import TypeVar, cast
 from uuid import UUID
 
 import starlette.requests as starlette
+from django.conf import settings
+from django.contrib.auth import SESSION_KEY
+from django.contrib.sessions.backends.db import SessionStore
 from django.db.models import QuerySet
+from django.http import parse_cookie
 from rest_framework.authentication import BaseAuthentication
 from rest_framework.request import Request
 
@@ -22,10 +26,11 @@ from rini.errors import NotAuthenticated
 from rini.storage import last_used
 from rini.storage.database import in_database
 from rini.storage.statements import WrittenOnce, names, selected
-from rini.web import request_log, standing
+from rini.web import body_limit, request_log, standing
 from rini.web.client import address
-from rini.web.parsing import check_is_json, has_small_body, read_body
+from rini.web.parsing import check_is_json, has_small_body, if_large_aside, read_body
 
+B = TypeVar("B")
 R = TypeVar("R")
 _BY_DIGEST = f"""
     SELECT {names(ApiToken)} FROM accounts_apitoken
@@ -99,36 +104,42 @@ async def caller_of(headers: Mapping[str, str]) -> Caller:
     return await admitted(await in_database(authenticate, headers))
 
 
-async def visit(request: starlette.Request, work: Callable[[bytes, Caller], R]) -> R:
-    """What `work` makes of the request's body and its caller, in one visit to the database.
+async def visit(
+    request: starlette.Request, read: Callable[[bytes], B], work: Callable[[B, Caller], R]
+) -> R:
+    """What `work` makes of a caller and of what `read` makes of the request's body, in one visit to
+    the database.
 
     As `caller_of`, `read_body`, and then `in_database` with `work`; for requests that are to be
-    fast. Raises what those do. A large body is read once its caller is known.
+    fast. Raises what those do. A large body is read once its caller is known, on another thread.
     """
 
-    def checked(body: bytes, caller: Caller) -> R:
+    def done_for(caller: Caller) -> R:
         check_is_json(request)
-        return work(body, caller)
+        return work(read(body), caller)
 
     if not has_small_body(request):
         caller = await caller_of(request.headers)
         check_is_json(request)  # before what may be large is read
-        return await in_database(work, await read_body(request), caller)
+        asked = await if_large_aside(await read_body(request), read)
+        return await in_database(work, asked, caller)
     body = await read_body(request)
-    caller, done = await in_database(_visit, request.headers, partial(checked, body))
+    caller, done = await in_database(_visit, request.headers, done_for)
     if done:
         rest_on(caller)
         return done[0]
-    return await in_database(checked, body, await admitted(caller))
+    return await in_database(done_for, await admitted(caller))
 
 
-async def admitted(caller: Caller) -> Caller:
+async def admitted(caller: Caller, *, is_known: bool = True) -> Caller:
     """`caller`, whose request has been counted, and which the answer rests on from now on.
 
-    Raises as `rates.admit` does.
+    Whoever is not known, a guest, can send no large body. Raises as `rates.admit` does.
     """
     rest_on(caller)
     await rates.admit(caller.user, caller.token)
+    if is_known:
+        body_limit.admit()
     return caller
 
 
@@ -136,6 +147,24 @@ def rest_on(caller: Caller) -> None:
     """Have the answer to the current request end when its caller loses its right."""
     _note(caller)
     standing.rest_on(partial(revocation.losing, caller.right))
+
+
+async def is_known(headers: Mapping[str, str]) -> bool:
+    """Whether the request is of somebody with an account: by a token, or by the administration's
+    cookie. Raises `Unavailable`."""
+    return await in_database(_is_known, headers)
+
+
+def _is_known(headers: Mapping[str, str]) -> bool:
+    if "Authorization" not in headers:
+        cookies = parse_cookie(headers.get("Cookie", ""))
+        key = cookies.get(settings.SESSION_COOKIE_NAME)
+        return bool(key) and SESSION_KEY in SessionStore(key)
+    try:
+        authenticate(headers)
+    except NotAuthenticated:
+        return False
+    return True
 
 
 async def owner_of(headers: Mapping[str, str]) -> tuple[UUID | None, str]:

@@ -79,10 +79,12 @@ def change(user: User, fields: Mapping[str, Any], login_id: UUID | None = None) 
 
     Raises `InvalidInput` for a name or an address that is another's.
     """
+    spared = None if user.has_usable_password() else login_id
+    if "password" in fields:
+        user.set_password(fields["password"])  # before the transaction: hashing takes a while
     with transaction.atomic():
         if "password" in fields:
-            refresh.end_all(user, but=None if user.has_usable_password() else login_id)
-            user.set_password(fields["password"])
+            refresh.end_all(user, but=spared)
         for name in fields.keys() - {"password"}:
             setattr(user, name, fields[name])
         save(user, update_fields=list(fields))

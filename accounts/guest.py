@@ -27,7 +27,8 @@ async def caller_or_guest(headers: Mapping[str, str]) -> Caller:
 
     A header that is there must be good: a caller with an old token is not a guest.
     """
-    return await admitted(await in_database(_caller_or_guest, headers))
+    caller = await in_database(_caller_or_guest, headers)
+    return await admitted(caller, is_known="Authorization" in headers)
 
 
 def _caller_or_guest(headers: Mapping[str, str]) -> Caller:

@@ -11,7 +11,7 @@ from providers import embedding
 from providers.serializers import EmbeddingAnswer, EmbeddingRequest
 from rini.storage.database import in_database
 from rini.web.api_schema import problems
-from rini.web.http import Endpoint, json_body, json_response, unless_disconnected, validated
+from rini.web.http import Endpoint, json_response, unless_disconnected, valid_body
 
 
 class TextEmbeddings(Endpoint):
@@ -27,7 +27,7 @@ class TextEmbeddings(Endpoint):
     async def post(self, request: Request) -> Response:
         """The vectors of texts, in their order; of any number, in as many requests as it takes."""
         caller = await caller_of(request.headers)
-        body = validated(EmbeddingRequest, await json_body(request))
+        body = await valid_body(EmbeddingRequest, request)
         call = await in_database(
             embedding.prepare,
             caller,

@@ -25,8 +25,10 @@ import conversations.routing  # noqa: E402
 import providers.routing  # noqa: E402
 import rini.dialects.routing  # noqa: E402
 import rini.monitoring  # noqa: E402
+from accounts.authentication import is_known  # noqa: E402
 from accounts.rates import RateHeaders  # noqa: E402
 from rini.lifespan import Lifespan  # noqa: E402
+from rini.web.body_limit import BodyLimit  # noqa: E402
 from rini.web.client import Client  # noqa: E402
 from rini.web.django_application import DjangoApplication  # noqa: E402
 from rini.web.headers import SafeHeaders  # noqa: E402
@@ -36,7 +38,7 @@ from rini.web.request_id import RequestId  # noqa: E402
 from rini.web.request_log import RequestLog  # noqa: E402
 
 faulthandler.enable()  # a crash of the interpreter itself says where it was
-django_application = cast(ASGIApp, DjangoApplication())
+django_application = cast(ASGIApp, DjangoApplication(is_known))
 http: ASGIApp = URLRouter(
     [
         *rini.dialects.routing.http_routes,
@@ -71,7 +73,7 @@ if settings.CORS_ORIGINS:
 
 application: ASGIApp = ProtocolTypeRouter(
     {
-        "http": RateHeaders(http),
+        "http": BodyLimit(RateHeaders(http)),
         "websocket": URLRouter(conversations.routing.websocket_routes),
         "lifespan": Lifespan(),
     }

@@ -8,6 +8,7 @@ import os
 from contextlib import suppress
 
 import structlog
+from django.contrib.auth.password_validation import get_default_password_validators
 from starlette.types import Receive, Scope, Send
 
 from billing import holds
@@ -54,5 +55,7 @@ async def _warm_up() -> None:
     with suppress(Unavailable):  # a database that is away now is the requests' concern
         await in_database(heartbeat.process_id)
     await asyncio.to_thread(metrics.forget_old)
+    # Of many who sign up at first, each would read its list of bad passwords.
+    await asyncio.to_thread(get_default_password_validators)
     gc.collect()
     gc.freeze()  # what is loaded stays: later collections need not look at it

@@ -19,15 +19,26 @@ import time
 import uvicorn
 from django.conf import settings
 
+from rini.running import allocator
 from rini.web import draining
+from rini.web.connections.http import HttpConnection
+from rini.web.connections.watch import State
+from rini.web.connections.websocket import SocketConnection
 
-KEEP_ALIVE_SECONDS = 75
 LAST_WORDS_SECONDS = 0.2
 """How long readers have to get the end of an answer before their connection is closed."""
 
 
 class Server(uvicorn.Server):
     """uvicorn's server, but the end waits for answers that nobody's connection waits for."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.server_state: State = State()
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        self._watching = asyncio.create_task(self.server_state.watch.run())
+        await super().startup(sockets)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         from conversations.answering import generation  # needs Django's apps
@@ -44,6 +55,7 @@ class Server(uvicorn.Server):
         rest = settings.SHUTDOWN_GRACE_SECONDS - (time.monotonic() - began)
         self.config.timeout_graceful_shutdown = max(1, round(rest))
         await super().shutdown(sockets)
+        self._watching.cancel()
 
 
 def main(application: str = "rini.asgi:application") -> None:
@@ -52,6 +64,7 @@ def main(application: str = "rini.asgi:application") -> None:
     parser.add_argument("--port", type=int, default=settings.PORT)
     parser.add_argument("--fd", type=int, help="a listening socket, in place of host and port")
     options = parser.parse_args()
+    allocator.give_back_freed()
     server = Server(
         uvicorn.Config(
             application,
@@ -61,8 +74,10 @@ def main(application: str = "rini.asgi:application") -> None:
             access_log=False,
             server_header=False,
             proxy_headers=False,  # whose word on an address counts, `rini.web.client` decides
-            timeout_keep_alive=KEEP_ALIVE_SECONDS,
-            ws_max_size=settings.MAX_REQUEST_BYTES,
+            timeout_keep_alive=settings.KEEP_ALIVE_SECONDS,
+            http=HttpConnection,
+            ws=SocketConnection,
+            ws_per_message_deflate=False,
         )
     )
     # uvicorn's own `fd` would open it as a UNIX socket, on which asyncio sets no TCP_NODELAY: that

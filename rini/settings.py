@@ -220,16 +220,53 @@ API_TOKEN_ROTATION_GRACE_MINUTES = env.duration(
     "API_TOKEN_ROTATION_GRACE_MINUTES", 60, "minutes", most=5_000_000
 )
 
-# -- the API ------------------------------------------------------------------------------------
+# -- limits: docs/limits.md says what happens beyond each of them ---------------------------------
 MAX_REQUEST_BYTES = env.integer("MAX_REQUEST_BYTES", 32 * 1024 * 1024, least=1024)
+MAX_ANONYMOUS_BYTES = env.integer("MAX_ANONYMOUS_BYTES", 64 * 1024, least=1024)
+MAX_BODIES_BYTES = env.integer("MAX_BODIES_BYTES", 64 * 1024 * 1024, least=1024)
+MAX_SOCKET_MESSAGE_BYTES = env.integer("MAX_SOCKET_MESSAGE_BYTES", 8 * 1024 * 1024, least=1024)
+DATA_UPLOAD_MAX_MEMORY_SIZE = MAX_REQUEST_BYTES
+MAX_CONNECTIONS = env.integer("MAX_CONNECTIONS", 4096, least=1)
+MAX_CONNECTIONS_PER_ADDRESS = env.integer("MAX_CONNECTIONS_PER_ADDRESS", 256)
+MAX_REQUEST_LINE_BYTES = env.integer("MAX_REQUEST_LINE_BYTES", 16 * 1024, least=256)
+MAX_HEADER_BYTES = env.integer("MAX_HEADER_BYTES", 32 * 1024, least=1024)
+MAX_HEADERS = env.integer("MAX_HEADERS", 100, least=10)
+REQUEST_HEAD_SECONDS = env.duration("REQUEST_HEAD_SECONDS", 15, "seconds", least=1, most=3600)
+REQUEST_BODY_SECONDS = env.duration("REQUEST_BODY_SECONDS", 30, "seconds", least=1, most=3600)
+REQUEST_BODY_BYTES_PER_SECOND = env.integer("REQUEST_BODY_BYTES_PER_SECOND", 1024, least=1)
+KEEP_ALIVE_SECONDS = env.integer("KEEP_ALIVE_SECONDS", 75, least=1, most=86_400)
+STALLED_READER_SECONDS = env.duration("STALLED_READER_SECONDS", 60, "seconds", least=1, most=86_400)
+SOCKET_AUTHENTICATION_SECONDS = env.duration(
+    "SOCKET_AUTHENTICATION_SECONDS", 10, "seconds", least=0.1, most=3600
+)
+PASSWORDS_AT_ONCE = env.integer("PASSWORDS_AT_ONCE", 2, least=1, most=256)
+PASSWORD_WAIT_SECONDS = env.duration("PASSWORD_WAIT_SECONDS", 5, "seconds", most=60)
+LARGE_REQUESTS_AT_ONCE = env.integer("LARGE_REQUESTS_AT_ONCE", 2, least=1, most=256)
+LARGE_REQUEST_WAIT_SECONDS = env.duration("LARGE_REQUEST_WAIT_SECONDS", 30, "seconds", most=600)
+DJANGO_REQUESTS_AT_ONCE = env.integer("DJANGO_REQUESTS_AT_ONCE", 64, least=1, most=10_000)
+DJANGO_REQUEST_WAIT_SECONDS = env.duration("DJANGO_REQUEST_WAIT_SECONDS", 10, "seconds", most=600)
+# orjson writes nothing deeper than 254 levels.
+MAX_JSON_DEPTH = env.integer("MAX_JSON_DEPTH", 100, least=10, most=200)
+MAX_JSON_VALUES = env.integer("MAX_JSON_VALUES", 1_000_000, least=1000)
 MAX_TEXT_CHARACTERS = env.integer("MAX_TEXT_CHARACTERS", 1_000_000, least=1)
+MAX_MESSAGES = env.integer("MAX_MESSAGES", 5000, least=1)
+MAX_TOOLS = env.integer("MAX_TOOLS", 512, least=1)
+MAX_SCHEMA_DEPTH = env.integer("MAX_SCHEMA_DEPTH", 64, least=1, most=200)
+MAX_SCHEMA_VALUES = env.integer("MAX_SCHEMA_VALUES", 50_000, least=1)
+MAX_PARAMETERS_BYTES = env.integer("MAX_PARAMETERS_BYTES", 2 * 1024 * 1024, least=1024)
+MAX_EMBEDDING_INPUTS = env.integer("MAX_EMBEDDING_INPUTS", 2048, least=1)
+MAX_SIBLINGS = env.integer("MAX_SIBLINGS", 100, least=1)
+MAX_IMPORTED_MESSAGES = env.integer("MAX_IMPORTED_MESSAGES", 20_000, least=1)
+MAX_FORK_BYTES = env.integer("MAX_FORK_BYTES", 16 * 1024 * 1024, least=1)
+MAX_USER_BYTES = env.integer("MAX_USER_BYTES", 1024 * 1024 * 1024)
+
+# -- the API ------------------------------------------------------------------------------------
 # Of each account; an operator can give one its own. 0: no limit.
 REQUESTS_PER_MINUTE = env.integer("REQUESTS_PER_MINUTE", 0)
 TOKENS_PER_MINUTE = env.integer("TOKENS_PER_MINUTE", 0)
 PARALLEL_GENERATIONS = env.integer("PARALLEL_GENERATIONS", 0)
 IDEMPOTENCY_HOURS = env.duration("IDEMPOTENCY_HOURS", 24, "hours", least=0.01, most=100_000)
 REQUEST_OWNER = "accounts.authentication.owner_of"
-DATA_UPLOAD_MAX_MEMORY_SIZE = MAX_REQUEST_BYTES
 # Hosts, host:port and networks beside the public ones that addresses of users may lead to.
 EGRESS_ALLOWED_HOSTS = env.items("EGRESS_ALLOWED_HOSTS", [], addresses.place)
 REST_FRAMEWORK = {

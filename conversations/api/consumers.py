@@ -18,6 +18,7 @@ from typing import Any
 from uuid import UUID
 
 from channels.generic.websocket import AsyncWebsocketConsumer
+from django.conf import settings
 from django.utils import timezone
 from rest_framework import serializers
 
@@ -40,11 +41,11 @@ from rini.storage.database import in_database, in_database_patiently
 from rini.storage.notifications import listener
 from rini.web import json_lines, refusals
 from rini.web.api import known_error
+from rini.web.connections.websocket import admit
 from rini.web.http import validated
-from rini.web.parsing import parse_json
+from rini.web.parsing import if_large_aside, parse_json
 from rini.web.request_id import request_id
 
-AUTHENTICATION_SECONDS = 10.0
 # Close codes: HTTP's statuses in the range that RFC 6455 leaves to applications.
 UNAUTHENTICATED, FORBIDDEN, NOT_FOUND = 4401, 4403, 4404
 TRY_AGAIN_LATER = 1013
@@ -105,7 +106,9 @@ class SessionConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # Channels
         await self._answering(self._handle((text_data or "").encode() or bytes_data or b""))
 
     async def _handle(self, raw: bytes) -> None:
-        message = parse_json(raw)
+        if self.caller is None and len(raw) > settings.MAX_ANONYMOUS_BYTES:
+            raise NotAuthenticated("Send a token first: such a long message is not read without.")
+        message = await if_large_aside(raw, parse_json)
         if not isinstance(message, dict):
             raise InvalidInput("A message is to be a JSON object with a `type`.")
         kind = str(message.pop("type", ""))
@@ -133,6 +136,7 @@ class SessionConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # Channels
         self.caller = caller
         self.woken.set()  # for what began between the query and now
         self.guard.cancel()
+        admit(self.scope)
 
     async def _generate(self, message: dict[str, Any]) -> None:
         caller = await admitted(self._admitted())
@@ -200,7 +204,7 @@ class SessionConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # Channels
         return set(rows.values_list("id", flat=True))
 
     async def _close_strangers(self) -> None:
-        await asyncio.sleep(AUTHENTICATION_SECONDS)
+        await asyncio.sleep(settings.SOCKET_AUTHENTICATION_SECONDS)
         await self._refuse(NotAuthenticated("No token came in time."))
 
     async def _answering(self, work: Awaitable[None]) -> None:

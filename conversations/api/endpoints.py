@@ -55,7 +55,7 @@ class TextCompletion(Answering):
     @extend_schema(summary="Answer a text", request=TextCompletionRequest, responses=ANSWER)
     async def post(self, request: Request) -> Response:
         """Ask a model. In a session its history goes along and both messages are stored."""
-        body, begun = await visit(request, _text_completion)
+        body, begun = await visit(request, _text_asked, _text_completion)
         match begun, wants_events(request, body):
             case Turn() as turn, events:
                 return await answer_to(turn, events=events)
@@ -79,7 +79,7 @@ class ChatCompletion(Endpoint):
     )
     async def post(self, request: Request) -> Response:
         """Ask a model with a conversation that the caller keeps."""
-        body, call = await visit(request, _chat_completion)
+        body, call = await visit(request, _chat_asked, _chat_completion)
         if wants_events(request, body):
             return EventStream(stateless.frames(call))
         return json_response(await unless_disconnected(request, stateless.answer(call)))
@@ -98,7 +98,7 @@ class SessionGenerations(Endpoint):
     async def post(self, request: Request) -> Response:
         """Begin an answer in the session. It is written on whether or not anybody listens."""
         session_id = UUID(request.path_params["session_id"])
-        turn = await visit(request, partial(_generation, session_id))
+        turn = await visit(request, _text_asked, partial(_generation, session_id))
         generation.start(turn)
         return json_response(GenerationSerializer(turn.generation).data, status=201)
 
@@ -153,8 +153,15 @@ class GenerationStop(Endpoint):
         return json_response(GenerationSerializer(found).data)
 
 
-def _text_completion(sent: bytes, caller: Caller) -> tuple[dict[str, Any], Turn | Call]:
-    body = validated(TextCompletionRequest, parse_json(sent))
+def _text_asked(sent: bytes) -> dict[str, Any]:
+    return validated(TextCompletionRequest, parse_json(sent))
+
+
+def _chat_asked(sent: bytes) -> dict[str, Any]:
+    return validated(ChatCompletionRequest, parse_json(sent))
+
+
+def _text_completion(body: dict[str, Any], caller: Caller) -> tuple[dict[str, Any], Turn | Call]:
     if body.get("session_id"):
         return body, open_turn(caller, body["session_id"], body)
     if body.get("parent_message_id"):
@@ -163,13 +170,11 @@ def _text_completion(sent: bytes, caller: Caller) -> tuple[dict[str, Any], Turn 
     return body, stateless.prepare(caller, messages, choice_of(body))
 
 
-def _chat_completion(sent: bytes, caller: Caller) -> tuple[dict[str, Any], Call]:
-    body = validated(ChatCompletionRequest, parse_json(sent))
+def _chat_completion(body: dict[str, Any], caller: Caller) -> tuple[dict[str, Any], Call]:
     return body, stateless.prepare(caller, body["messages"], choice_of(body))
 
 
-def _generation(session_id: UUID, sent: bytes, caller: Caller) -> Turn:
-    body = validated(TextCompletionRequest, parse_json(sent))
+def _generation(session_id: UUID, body: dict[str, Any], caller: Caller) -> Turn:
     return open_turn(caller, session_id, body)
 
 

@@ -22,7 +22,7 @@ from conversations.digests import titles
 from providers import asking
 from rini.storage.database import in_database
 from rini.web.api_schema import problems
-from rini.web.http import Endpoint, json_body, json_response, unless_disconnected, validated
+from rini.web.http import Endpoint, json_response, unless_disconnected, valid_body
 
 
 class MessageEdit(Answering):
@@ -34,7 +34,7 @@ class MessageEdit(Answering):
     async def post(self, request: Request) -> Response:
         """Store a new version of a user's message, a sibling of it, and answer it."""
         caller = await caller_of(request.headers)
-        body = validated(EditRequest, await json_body(request))
+        body = await valid_body(EditRequest, request)
         message_id = int(request.path_params["message_id"])
         turn = await in_database(
             revisions.edit, caller, message_id, body["content"], choice_of(body)
@@ -51,7 +51,7 @@ class MessageRegenerate(Answering):
     async def post(self, request: Request) -> Response:
         """Store another answer to the same question, a sibling of the former one."""
         caller = await caller_of(request.headers)
-        body = validated(RegenerateRequest, await json_body(request, optional=True))
+        body = await valid_body(RegenerateRequest, request, optional=True)
         turn = await in_database(
             revisions.regenerate, caller, int(request.path_params["message_id"]), choice_of(body)
         )
@@ -71,7 +71,7 @@ class SessionTitle(Endpoint):
     async def post(self, request: Request) -> Response:
         """Ask a model for a title of the session, by default its own, and keep it."""
         caller = await caller_of(request.headers)
-        body = validated(TitleRequest, await json_body(request, optional=True))
+        body = await valid_body(TitleRequest, request, optional=True)
         session_id = UUID(request.path_params["session_id"])
         session = await in_database(transcript.session_of, caller.user, session_id)
         named = await in_database(

@@ -43,7 +43,7 @@ async def in_database(function: Callable[P, R], *args: P.args, **kwargs: P.kwarg
     Raises `Unavailable` where the database cannot be reached.
     """
     context = contextvars.copy_context()
-    work = partial(context.run, _with_connection, partial(function, *args, **kwargs))
+    work = partial(context.run, with_connection, partial(function, *args, **kwargs))
     return await asyncio.get_running_loop().run_in_executor(_threads, work)
 
 
@@ -63,6 +63,13 @@ async def in_database_patiently(function: Callable[P, R], *args: P.args, **kwarg
             pause = min(2 * pause, 5.0)
 
 
+def give_back() -> None:
+    """Give this thread's connection back before something that takes long; the next query gets
+    another. Within a transaction it does nothing."""
+    if not connection.in_atomic_block:
+        connection.close()
+
+
 def connection_parameters() -> dict[str, Any]:
     """What psycopg takes for a connection of one's own, outside of Django's pool."""
     parameters = connection.get_connection_params()
@@ -70,7 +77,8 @@ def connection_parameters() -> dict[str, Any]:
     return {name: value for name, value in parameters.items() if name not in of_django}
 
 
-def _with_connection(function: Callable[[], R]) -> R:
+def with_connection(function: Callable[[], R]) -> R:
+    """What `function` returns; afterwards the thread has no connection. Raises `Unavailable`."""
     close_old_connections()
     try:
         return function()

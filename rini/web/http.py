@@ -28,7 +28,7 @@ from rini.errors import InvalidInput, MethodNotAllowed, NotFound, RiniError, pro
 from rini.web import json_lines, refusals, request_log, sse, standing
 from rini.web.api import PROBLEM_JSON, field_errors, known_error
 from rini.web.once import answer_of, has_key, once
-from rini.web.parsing import check_is_json, parse_json, read_body
+from rini.web.parsing import check_is_json, if_large_aside, parse_json, read_body
 from rini.web.request_id import request_id
 
 R = TypeVar("R")
@@ -143,15 +143,18 @@ def json_response(
     return Response(json_lines.encoded(value), status, headers, media_type)
 
 
-async def json_body(request: Request, *, optional: bool = False) -> Any:
-    """The request's JSON; raises `TooLarge` before it has read more than is allowed, and
-    `UnsupportedMediaType`.
-
-    Of an `optional` body that is missing it is an empty object.
+async def valid_body(
+    serializer_class: type[Serializer[Any]], request: Request, *, optional: bool = False
+) -> dict[str, Any]:
+    """The request's JSON as `serializer_class` reads it. An `optional` body that is missing is an
+    empty object. Raises as `read_body`, `parse_json` and `validated`, and `UnsupportedMediaType`.
     """
     check_is_json(request)
-    body = await read_body(request)
-    return parse_json(body) if body or not optional else {}
+
+    def read(body: bytes) -> dict[str, Any]:
+        return validated(serializer_class, parse_json(body) if body or not optional else {})
+
+    return await if_large_aside(await read_body(request), read)
 
 
 def validated(serializer_class: type[Serializer[Any]], body: Any, **options: Any) -> dict[str, Any]:

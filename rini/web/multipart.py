@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import unicodedata
 from dataclasses import dataclass
+from functools import partial
 from typing import IO, Any
 
 from django.core.exceptions import SuspiciousOperation
@@ -17,7 +18,7 @@ from rest_framework.exceptions import UnsupportedMediaType
 from starlette.requests import Request
 
 from rini.errors import InvalidInput
-from rini.web.parsing import read_body
+from rini.web.parsing import if_large_aside, read_body
 
 MAX_NAME_CHARACTERS = 255
 
@@ -47,7 +48,7 @@ async def form_body(request: Request) -> Form:
     body = await read_body(request)
     meta = {"CONTENT_TYPE": media_type, "CONTENT_LENGTH": str(len(body))}
     try:
-        fields, files = _parsed(meta, body)
+        fields, files = await if_large_aside(body, partial(_parsed, meta))
     except (MultiPartParserError, SuspiciousOperation) as error:
         raise InvalidInput(f"The form cannot be read: {error}") from None
     return Form(

@@ -54,13 +54,10 @@ async def once(endpoint: Resuming, handler: Handler, request: Request) -> ASGIAp
 
     Raises what `idempotency.claim` does, and what `handler` does: then nothing is kept.
     """
+    owner = await _owner(request.headers)  # first: it decides how much may be read
     body = await read_body(request)
     asked = idempotency.asked(
-        request.headers[HEADER],
-        await _owner(request.headers),
-        request.method,
-        _address(request),
-        body,
+        request.headers[HEADER], owner, request.method, _address(request), body
     )
     if kept := await in_database(idempotency.claim, asked):
         return _again(endpoint, kept, request)

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from typing import IO, Any
+from collections.abc import Callable, Mapping
+from typing import IO, Any, TypeVar
 
 import orjson
 from django.conf import settings
 from rest_framework.parsers import BaseParser
 from starlette.requests import Request
 
-from rini.errors import InvalidInput, TooLarge, UnsupportedMediaType
+from rini.errors import InvalidInput, UnsupportedMediaType
+from rini.storage.threads import LARGE
+from rini.web import json_bounds
+from rini.web.body_limit import SMALL, announced
 
-SMALL = 64 * 1024
+R = TypeVar("R")
 # The escape for NUL, but not a backslash (escaped) in front of a text that reads u0000.
 _NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
 
@@ -29,20 +32,13 @@ class JSONParser(BaseParser):
         media_type: str | None = None,
         parser_context: Mapping[str, Any] | None = None,
     ) -> Any:
-        body = stream.read(settings.MAX_REQUEST_BYTES + 1)
-        check_size(len(body))
-        return parse_json(body)
+        return parse_json(stream.read())
 
 
 async def read_body(request: Request) -> bytes:
-    """The request's body; raises `TooLarge` before it has read more than is allowed."""
-    length = request.headers.get("content-length", "0")
-    check_size(int(length) if length.isdigit() else 0)
-    body = bytearray()
-    async for piece in request.stream():
-        body += piece
-        check_size(len(body))
-    return bytes(body)
+    """The request's body. Raises `TooLarge` before it has read more than is allowed, which is
+    little for a caller that is not known (`rini.web.body_limit`)."""
+    return b"".join([piece async for piece in request.stream()])
 
 
 def check_is_json(request: Request) -> None:
@@ -74,18 +70,24 @@ def _is_json(content_type: str) -> bool:
 
 def has_small_body(request: Request) -> bool:
     """Whether the request announces a body that costs nothing to hold."""
-    length = request.headers.get("content-length", "")
-    return length.isdigit() and int(length) <= SMALL
+    length = announced(request.scope)
+    return length is not None and length <= min(SMALL, settings.MAX_ANONYMOUS_BYTES)
 
 
-def check_size(size: int) -> None:
-    """Raise `TooLarge` for a body of more bytes than are allowed."""
-    if size > settings.MAX_REQUEST_BYTES:
-        raise TooLarge(f"The body has more than {settings.MAX_REQUEST_BYTES} bytes.")
+async def if_large_aside(body: bytes, read: Callable[[bytes], R]) -> R:
+    """`read(body)`: of a large one on another thread, while the event loop does something else."""
+    return read(body) if len(body) <= SMALL else await LARGE.run(read, body)
 
 
 def parse_json(body: bytes) -> Any:
     """The value of `body`; raises `InvalidInput` that says where it is wrong."""
+    depth, values = settings.MAX_JSON_DEPTH, settings.MAX_JSON_VALUES
+    try:
+        json_bounds.check(body, depth=depth, values=values)
+    except json_bounds.TooDeep:
+        raise InvalidInput(f"The JSON has more than {depth} levels.") from None
+    except json_bounds.TooMany:
+        raise InvalidInput(f"The JSON has more than {values} values.") from None
     if rb"\u0000" in body and _NUL.search(body):
         raise InvalidInput("The JSON contains \\u0000, which no text here may contain.")
     try:

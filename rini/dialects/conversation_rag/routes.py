@@ -29,15 +29,15 @@ from providers.vendors import vendor_of_model
 from rini.dialects.conversation_rag import translate
 from rini.errors import InvalidInput, RiniError, sentence
 from rini.storage.database import in_database
+from rini.storage.threads import PASSWORDS
 from rini.web import client, sse
 from rini.web.http import (
     Endpoint,
     EventStream,
-    json_body,
     json_response,
     route,
     unless_disconnected,
-    validated,
+    valid_body,
 )
 from rini.web.once import has_key
 
@@ -87,8 +87,8 @@ class Register(ConversationEndpoint):
     )
     async def post(self, request: Request) -> Response:
         """Open an account."""
-        fields = validated(NewUser, await json_body(request))
-        await in_database(credentials.register, fields)
+        fields = await valid_body(NewUser, request)
+        await PASSWORDS.run(credentials.register, fields)
         return json_response({"message": "User registered successfully"}, status=201)
 
 
@@ -103,9 +103,9 @@ class Login(ConversationEndpoint):
     )
     async def post(self, request: Request) -> Response:
         """Log in: an access token."""
-        fields = validated(Credentials, await json_body(request))
+        fields = await valid_body(Credentials, request)
         agent = request.headers.get("user-agent", "")
-        token = await in_database(_log_in, agent, **fields)
+        token = await PASSWORDS.run(_log_in, agent, **fields)
         return json_response({"token": token}, headers={"Cache-Control": "no-store"})
 
 
@@ -118,7 +118,7 @@ class Create(ConversationEndpoint):
     async def post(self, request: Request) -> Response:
         """Begin a conversation. Its key, if it has one, serves it alone."""
         caller = await caller_of(request.headers)
-        body = validated(NewConversation, await json_body(request))
+        body = await valid_body(NewConversation, request)
         key = body.get("api_key")
         conversation = await in_database(
             numbered.create,
@@ -192,7 +192,7 @@ async def _start(request: Request) -> Running:
     """Begin the answer to a message in a conversation."""
     caller = await caller_of(request.headers)
     number = _number(request)
-    body = validated(ConversationChatRequest, await json_body(request))
+    body = await valid_body(ConversationChatRequest, request)
     conversation = await in_database(numbered.find, caller.user, number)
     turn = await in_database(
         opening.open_turn, caller, conversation.id, Choice(), text=body["message"]

@@ -29,11 +29,10 @@ from rini.storage.database import in_database
 from rini.web.http import (
     Endpoint,
     EventStream,
-    json_body,
     json_response,
     route,
     unless_disconnected,
-    validated,
+    valid_body,
 )
 
 
@@ -65,7 +64,7 @@ class Chat(OneShotEndpoint):
     async def post(self, request: Request) -> Response:
         """A message, and its answer. A client that goes away stops the answer."""
         caller = await caller_or_guest(request.headers)
-        body = validated(OneShotChatRequest, await json_body(request))
+        body = await valid_body(OneShotChatRequest, request)
         call = await in_database(stateless.prepare, caller, translate.messages(body), _choice(body))
         told = await unless_disconnected(request, stateless.answer(call))
         answered = call.record.model_answered if call.record else ""
@@ -81,7 +80,7 @@ class ChatStream(OneShotEndpoint):
     async def post(self, request: Request) -> Response:
         """A message; its answer is at ``/chat/stream/{stream_id}`` for an hour."""
         caller = await caller_or_guest(request.headers)
-        body = validated(OneShotChatRequest, await json_body(request))
+        body = await valid_body(OneShotChatRequest, request)
         turn = await in_database(
             opening.open_passing_turn, caller, translate.messages(body), _choice(body)
         )

@@ -45,7 +45,7 @@ class ChatCompletions(OpenAIEndpoint):
     async def post(self, request: Request) -> Response:
         """An answer of any model, in OpenAI's format; nothing is stored but what it cost."""
         overhead = _overhead()
-        asked, call = await visit(request, _chat)
+        asked, call = await visit(request, _chat_asked, _chat)
         if asked.stream:
             frames = streams.frames(call, include_usage=asked.include_usage)
             return await streams.opened(request, frames, lambda: overhead(call))
@@ -60,7 +60,7 @@ class Embeddings(OpenAIEndpoint):
     async def post(self, request: Request) -> Response:
         """The vectors of texts or token ids, in their order."""
         overhead = _overhead()
-        asked, call = await visit(request, _embeddings)
+        asked, call = await visit(request, _embeddings_asked, _embeddings)
         answer = await unless_disconnected(request, call.answer())
         count = call.record.input_tokens if call.record else None
         answer = translate.embeddings_answer(answer, as_base64=asked.as_base64, input_tokens=count)
@@ -106,14 +106,22 @@ http_routes = [
 ]
 
 
-def _chat(body: bytes, caller: Caller) -> tuple[translate.ChatAsked, Call]:
-    asked = translate.chat_asked(parse_json(body))
+def _chat_asked(body: bytes) -> translate.ChatAsked:
+    return translate.chat_asked(parse_json(body))
+
+
+def _embeddings_asked(body: bytes) -> translate.EmbeddingsAsked:
+    return translate.embeddings_asked(parse_json(body))
+
+
+def _chat(asked: translate.ChatAsked, caller: Caller) -> tuple[translate.ChatAsked, Call]:
     call = gateway.prepare(caller, None, asked.model, ChatRequest(asked.messages, asked.params))
     return asked, call
 
 
-def _embeddings(body: bytes, caller: Caller) -> tuple[translate.EmbeddingsAsked, Embedding]:
-    asked = translate.embeddings_asked(parse_json(body))
+def _embeddings(
+    asked: translate.EmbeddingsAsked, caller: Caller
+) -> tuple[translate.EmbeddingsAsked, Embedding]:
     call = embedding.prepare(caller, None, asked.model, asked.inputs, asked.params)
     return asked, call
 

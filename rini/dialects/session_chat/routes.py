@@ -36,11 +36,10 @@ from rini.web import query
 from rini.web.http import (
     Endpoint,
     EventStream,
-    json_body,
     json_response,
     route,
     unless_disconnected,
-    validated,
+    valid_body,
 )
 from rini.web.once import has_key
 
@@ -83,7 +82,7 @@ class Sessions(SessionChatEndpoint):
     async def post(self, request: Request) -> Response:
         """Begin a session. It expires after `SESSION_TIMEOUT_HOURS` without access."""
         caller = await caller_or_guest(request.headers)
-        body = validated(NewSession, await json_body(request, optional=True))
+        body = await valid_body(NewSession, request, optional=True)
         timeout = timedelta(hours=settings.SESSION_TIMEOUT_HOURS)
         metadata = body.get("metadata") or {}
         session = await in_database(lifetime.create, caller.user, timeout, metadata)
@@ -177,7 +176,7 @@ class Health(SessionChatEndpoint):
 async def _start(request: Request) -> Running:
     """Begin the answer that a request for a chat asks for."""
     caller = await caller_or_guest(request.headers)
-    body = validated(SessionChatRequest, await json_body(request))
+    body = await valid_body(SessionChatRequest, request)
     session = await _use(caller, body["session_id"])
     own_model = await own_server.model()
     if own_model is None and not settings.DEFAULT_MODEL:

@@ -33,7 +33,7 @@ class Places:
 
     @asynccontextmanager
     async def taken(self) -> AsyncIterator[None]:
-        """A place for as long as the body runs. Raises `Unavailable` where none was free in time."""
+        """A place for as long as the body runs. Raises `Unavailable` where none is free in time."""
         free = self._free()
         try:
             async with asyncio.timeout(self._wait_seconds):

@@ -24,7 +24,6 @@ from rini.storage.threads import Places
 from rini.web import body_limit, request_log
 from rini.web.api import problem_response
 
-
 LIVENESS = "/livez"
 
 

@@ -57,7 +57,7 @@ class SocketConnection(WebSocketsSansIOProtocol):
     def handle_connect(self, event: Any) -> None:
         super().handle_connect(event)
         if hasattr(self, "scope"):
-            self.scope["extensions"][ADMIT] = self._admit  # type: ignore[typeddict-item]
+            self.scope["extensions"][ADMIT] = self._admit  # type: ignore[assignment]  # a function, not a dict
 
     def handle_cont(self, event: Frame) -> None:
         if len(self.frames) >= MAX_FRAGMENTS:  # empty ones cost memory too, and never end

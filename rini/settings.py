@@ -305,6 +305,8 @@ SPECTACULAR_SETTINGS = {
         "Role": "conversations.models.Role",
         "GenerationStatus": "conversations.models.GenerationStatus",
         "UsageStatus": "billing.models.UsageStatus",
+        "DocumentStatus": "knowledge.models.DocumentStatus",
+        "SearchMode": ["hybrid", "vector", "keyword"],
     },
 }
 
@@ -408,6 +410,8 @@ CELERY_BEAT_SCHEDULE = {
     },
     "forget-answers": {"task": "rini.tasks.forget_answers", "schedule": 3600.0},
     "sweep-files": {"task": "conversations.tasks.sweep_files", "schedule": 86400.0},
+    "requeue-documents": {"task": "knowledge.tasks.requeue", "schedule": 15.0},
+    "sweep-documents": {"task": "knowledge.tasks.sweep_files", "schedule": 86400.0},
     "trim-journal": {"task": "conversations.tasks.trim_journal", "schedule": 3600.0},
     "make-ledger-partitions": {"task": "billing.tasks.make_partitions", "schedule": 86400.0},
     "trim-ledger": {"task": "billing.tasks.trim_ledger", "schedule": 86400.0},

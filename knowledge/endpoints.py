@@ -17,7 +17,7 @@ from knowledge.retrieval import Mode, Question
 from knowledge.serializers import SearchAnswer, SearchRequest, SearchResult, SeveralBases
 from rini.storage.database import in_database
 from rini.web.api_schema import problems
-from rini.web.http import Endpoint, json_body, json_response, unless_disconnected, validated
+from rini.web.http import Endpoint, json_response, unless_disconnected, valid_body
 
 _ANSWER: dict[Any, Any] = {
     200: SearchAnswer,
@@ -52,7 +52,7 @@ async def _answer(
     request: Request, shape: type[SearchRequest], ids: Sequence[UUID] | None
 ) -> Response:
     caller = await caller_of(request.headers)
-    body = validated(shape, await json_body(request))
+    body = await valid_body(shape, request)
     begun = time.monotonic()
     found_bases = await in_database(bases.all_of, caller.user, ids or body["knowledge_base_ids"])
     question = Question(

@@ -1,5 +1,17 @@
+from typing import Any
+
 from django.apps import AppConfig
+from django.db.models.signals import post_delete
 
 
 class KnowledgeConfig(AppConfig):
     name = "knowledge"
+
+    def ready(self) -> None:
+        post_delete.connect(_forget_file, sender="knowledge.Document")
+
+
+def _forget_file(instance: Any, **_: Any) -> None:
+    from knowledge import documents
+
+    documents.forget(instance)

@@ -22,6 +22,7 @@ from starlette.middleware.cors import CORSMiddleware  # noqa: E402
 from starlette.types import ASGIApp  # noqa: E402
 
 import conversations.routing  # noqa: E402
+import knowledge.routing  # noqa: E402
 import providers.routing  # noqa: E402
 import rini.dialects.routing  # noqa: E402
 import rini.monitoring  # noqa: E402
@@ -43,6 +44,7 @@ http: ASGIApp = URLRouter(
     [
         *rini.dialects.routing.http_routes,
         *providers.routing.http_routes,
+        *knowledge.routing.http_routes,
         *conversations.routing.http_routes,
         *rini.monitoring.http_routes,
         # Signing up and in is never repeated from memory: that would be a way to guess passwords.

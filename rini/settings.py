@@ -13,12 +13,13 @@ import django_stubs_ext
 import environ
 
 from providers.vendors import FURTHER_KEY_VARIABLES
-from rini import __version__, logs
+from rini import logs, schedule
 from rini.environment import addresses
 from rini.environment.secrets import master_keys, signing_secret, signing_secrets
 from rini.environment.variables import Environment
 from rini.running import datadir
 from rini.secrets.secret import Secret
+from rini.web import rest_framework
 
 django_stubs_ext.monkeypatch()  # Django's classes take type arguments at run time too
 
@@ -269,44 +270,9 @@ IDEMPOTENCY_HOURS = env.duration("IDEMPOTENCY_HOURS", 24, "hours", least=0.01, m
 REQUEST_OWNER = "accounts.authentication.owner_of"
 # Hosts, host:port and networks beside the public ones that addresses of users may lead to.
 EGRESS_ALLOWED_HOSTS = env.items("EGRESS_ALLOWED_HOSTS", [], addresses.place)
-REST_FRAMEWORK = {
-    "DEFAULT_AUTHENTICATION_CLASSES": ["accounts.authentication.BearerAuthentication"],
-    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
-    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
-    "DEFAULT_PARSER_CLASSES": ["rini.web.parsing.JSONParser"],
-    "DEFAULT_PAGINATION_CLASS": "rini.web.api.SkipLimitPagination",
-    "DEFAULT_SCHEMA_CLASS": "rini.web.api_schema.Schema",
-    "EXCEPTION_HANDLER": "rini.web.api.exception_handler",
-    "UNAUTHENTICATED_USER": None,
-    "URL_FORMAT_OVERRIDE": None,  # `format` in a query is the route's own parameter
-    "TEST_REQUEST_DEFAULT_FORMAT": "json",
-}
-SPECTACULAR_SETTINGS = {
-    "TITLE": "Rini",
-    "DESCRIPTION": "A self-hosted backend for applications that talk to language models.",
-    "VERSION": __version__,
-    "SERVE_INCLUDE_SCHEMA": False,
-    "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
-    "SERVE_AUTHENTICATION": [],
-    "SWAGGER_UI_DIST": "SIDECAR",
-    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
-    "REDOC_DIST": "SIDECAR",
-    "COMPONENT_SPLIT_REQUEST": True,
-    "PREPROCESSING_HOOKS": ["rini.openapi.document.add_endpoints"],
-    "POSTPROCESSING_HOOKS": [
-        "drf_spectacular.hooks.postprocess_schema_enums",
-        "rini.openapi.document.add_examples",
-        "rini.openapi.document.loosen_choices",
-        "rini.openapi.document.shape_streams",
-        "rini.openapi.links.add_links",
-    ],
-    "ENUM_NAME_OVERRIDES": {
-        "MessageStatus": "conversations.models.MessageStatus",
-        "Role": "conversations.models.Role",
-        "GenerationStatus": "conversations.models.GenerationStatus",
-        "UsageStatus": "billing.models.UsageStatus",
-    },
-}
+
+REST_FRAMEWORK = rest_framework.SETTINGS
+SPECTACULAR_SETTINGS = rest_framework.DOCUMENT
 
 # -- models and their providers -----------------------------------------------------------------
 PROVIDER_BASE_URLS = env.provider_addresses()
@@ -399,21 +365,8 @@ CELERY_ACCEPT_CONTENT = ["json"]
 CELERY_TASK_SERIALIZER = "json"
 CELERY_TIMEZONE = "UTC"
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
-CELERY_BEAT_SCHEDULE = {
-    "reap-generations": {"task": "conversations.tasks.reap", "schedule": 5.0},
-    "sweep-holds": {"task": "providers.tasks.sweep", "schedule": 5.0},
-    "delete-expired-sessions": {
-        "task": "conversations.tasks.delete_expired_sessions",
-        "schedule": 300.0,
-    },
-    "forget-answers": {"task": "rini.tasks.forget_answers", "schedule": 3600.0},
-    "sweep-files": {"task": "conversations.tasks.sweep_files", "schedule": 86400.0},
-    "trim-journal": {"task": "conversations.tasks.trim_journal", "schedule": 3600.0},
-    "make-ledger-partitions": {"task": "billing.tasks.make_partitions", "schedule": 86400.0},
-    "trim-ledger": {"task": "billing.tasks.trim_ledger", "schedule": 86400.0},
-    "forget-refresh-tokens": {"task": "accounts.tasks.forget_refresh_tokens", "schedule": 86400.0},
-    "trim-security-log": {"task": "accounts.tasks.trim_security_log", "schedule": 86400.0},
-}
+
+CELERY_BEAT_SCHEDULE = schedule.TASKS
 
 # -- metrics -------------------------------------------------------------------------------------
 METRICS_DIR = DATA_DIR / "metrics"

@@ -17,6 +17,7 @@ from django.urls import URLPattern, URLResolver, get_resolver
 from openapi_spec_validator import OpenAPIV30SpecValidator
 
 import conversations.routing
+import knowledge.routing
 import providers.routing
 import rini.dialects.routing
 import rini.monitoring
@@ -70,7 +71,10 @@ def _methods(pattern: URLPattern) -> Iterator[str]:
 
 
 def asgi_routes() -> Iterator[tuple[str, set[str]]]:
-    hot = (providers.routing, conversations.routing, rini.dialects.routing, rini.monitoring)
+    hot = (
+        *(providers.routing, knowledge.routing, conversations.routing),
+        *(rini.dialects.routing, rini.monitoring),
+    )
     for module in hot:
         for route in module.http_routes:
             endpoint: Any = route.callback

@@ -13,6 +13,7 @@ from rest_framework import serializers
 from rest_framework.views import APIView
 
 import conversations.routing
+import knowledge.routing
 import providers.routing
 import rini.dialects.routing
 from rini import monitoring, service
@@ -59,6 +60,7 @@ def add_endpoints(endpoints: list[Described]) -> list[Described]:
     """drf-spectacular's preprocessing hook: its own findings and the endpoints beside Django."""
     routes = (
         *providers.routing.http_routes,
+        *knowledge.routing.http_routes,
         *conversations.routing.http_routes,
         *rini.dialects.routing.http_routes,
         *monitoring.http_routes,

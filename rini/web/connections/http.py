@@ -30,7 +30,7 @@ class HttpConnection(HttpToolsProtocol):
     server_state: State
     transport: Any
 
-    def connection_made(self, transport: Any) -> None:  # type: ignore[override]
+    def connection_made(self, transport: Any) -> None:
         now = self.loop.time()
         super().connection_made(Transport(transport, now))  # type: ignore[arg-type]
         self._head_began: float | None = now

@@ -1,0 +1,59 @@
+"""Knowledge bases as their owners make and delete them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+from uuid import UUID
+
+from django.db import transaction
+from django.db.models import Count, QuerySet, Sum
+from django.db.models.functions import Coalesce
+
+from accounts.authentication import Caller
+from accounts.models import User
+from knowledge import vectors
+from knowledge.models import DocumentStatus, KnowledgeBase
+from rini.errors import NotFound
+
+
+def counted(user: User) -> QuerySet[KnowledgeBase]:
+    """The bases that a user may see, the newest first, each with `document_count` and
+    `chunk_count`."""
+    return (
+        KnowledgeBase.objects.visible_to(user)
+        .annotate(
+            document_count=Count("documents"),
+            chunk_count=Coalesce(Sum("documents__chunk_count"), 0),
+        )
+        .order_by("-created_at", "-id")
+    )
+
+
+def create(caller: Caller, fields: Mapping[str, Any]) -> KnowledgeBase:
+    """A new base; where no embedding model is named, with the one of this machine.
+
+    Raises `InvalidInput` and what else speaks against the model.
+    """
+    model = fields.get("embedding_model", vectors.usual_model())
+    vectors.check(caller, model)
+    told = {**fields, "embedding_model": model}
+    if "chunk_size" in told and "chunk_overlap" not in told:
+        told["chunk_overlap"] = told["chunk_size"] // 8
+    return KnowledgeBase.objects.create(user=caller.user, **told)
+
+
+def all_of(user: User, ids: Sequence[UUID]) -> list[KnowledgeBase]:
+    """The bases of these ids. Raises `NotFound` unless the user may see every one."""
+    found = list(KnowledgeBase.objects.visible_to(user).filter(id__in=ids))
+    if missing := set(ids) - {base.id for base in found}:
+        raise NotFound(f"Knowledge base {min(missing)} not found.")
+    return found
+
+
+@transaction.atomic
+def delete(base: KnowledgeBase) -> None:
+    """Delete a base with its documents and their files. Whoever works on one writes no more."""
+    KnowledgeBase.objects.select_for_update().filter(id=base.id).first()  # no new document
+    base.documents.update(status=DocumentStatus.CANCELLED, leased_until=None)
+    base.delete()

@@ -1,0 +1,93 @@
+"""Documents as their users put them into a base, stop them and take them out.
+
+add, reprocess ─► queued ─► ingestion ─► ready | failed | cancelled
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from django.db import IntegrityError, transaction
+from django.utils import timezone
+
+from knowledge.models import WORKING, Document, DocumentStatus, KnowledgeBase
+from rini.errors import Conflict
+from rini.storage import files
+from rini.storage.background import enqueue
+
+FOLDER = "documents"
+WORK = "knowledge.tasks.ingest_next"
+
+
+def add(base: KnowledgeBase, name: str, data: bytes, fields: Mapping[str, Any]) -> Document:
+    """Store a document and queue it. `fields` are its external id, source, attributes.
+
+    Raises `Conflict` for an external id that the base has already.
+    """
+    stored = files.save(FOLDER, data, "bin")
+    digest = hashlib.sha256(data).hexdigest()
+    try:
+        with transaction.atomic():
+            document = Document.objects.create(
+                base=base, name=name, file=stored, size=len(data), content_hash=digest, **fields
+            )
+            transaction.on_commit(lambda: enqueue(WORK))
+    except IntegrityError:
+        files.delete(stored)
+        if not KnowledgeBase.objects.filter(id=base.id).exists():
+            raise Conflict("The knowledge base has just been deleted.") from None
+        raise Conflict(
+            f"The base has a document with the external id {fields.get('external_id')!r}. "
+            "Delete it first."
+        ) from None
+    except Exception:
+        files.delete(stored)
+        raise
+    return document
+
+
+def reprocess(document: Document) -> None:
+    """Read a document anew; searches find what it was until that is done."""
+    now = timezone.now()
+    Document.objects.filter(id=document.id).exclude(status__in=WORKING).update(
+        status=DocumentStatus.QUEUED, progress=0, error="", tries=0, not_before=now
+    )
+    transaction.on_commit(lambda: enqueue(WORK))
+
+
+@transaction.atomic
+def cancel(document: Document) -> None:
+    """Stop the work on a document; what it had written is deleted. One that has ended stays."""
+    unfinished = Document.objects.filter(
+        id=document.id, status__in=[DocumentStatus.QUEUED, *WORKING]
+    )
+    # The lock of this update is what a worker's next write waits for, and then finds it cancelled.
+    if unfinished.update(status=DocumentStatus.CANCELLED, leased_until=None):
+        document.chunks.filter(live=False).delete()
+
+
+@transaction.atomic
+def delete(document: Document) -> None:
+    """Delete a document with its passages and its file. Whoever works on it writes no more."""
+    Document.objects.filter(id=document.id).update(status=DocumentStatus.CANCELLED)
+    document.delete()
+
+
+def forget(document: Document) -> None:
+    """After the commit delete the file of a deleted document."""
+    files.delete_after_commit(document.file, _is_used)
+
+
+def sweep() -> int:
+    """Delete the files that no document has and that are not just being stored; how many."""
+    return files.sweep(FOLDER, _used)
+
+
+def _is_used(name: str) -> bool:
+    return Document.objects.filter(file=name).exists()
+
+
+def _used(names: Sequence[str]) -> list[str]:
+    return list(Document.objects.filter(file__in=names).values_list("file", flat=True))

@@ -1,0 +1,218 @@
+"""The HTTP API of knowledge bases and their documents; searching is in `knowledge.endpoints`."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from django.db.models import QuerySet
+from django.http import HttpResponse
+from django.shortcuts import get_object_or_404
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_view
+from rest_framework.decorators import action
+from rest_framework.mixins import ListModelMixin, RetrieveModelMixin
+from rest_framework.parsers import MultiPartParser
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from accounts.authentication import caller_in
+from knowledge import bases, documents, serializers
+from knowledge.models import Document, DocumentStatus, KnowledgeBase
+from rini.errors import NotFound
+from rini.storage import files
+from rini.web import query
+from rini.web.api import SkipLimitPagination
+from rini.web.api_schema import problems
+from rini.web.http import validated
+from rini.web.multipart import harmless
+from rini.web.parsing import JSONParser
+from rini.web.routes import Resource
+
+_BASE = serializers.KnowledgeBaseSerializer
+_DOCUMENT = serializers.DocumentSerializer
+
+
+@extend_schema_view(
+    list=extend_schema(
+        summary="List knowledge bases",
+        responses={200: _BASE(many=True), **problems(400, 401)},
+    ),
+    retrieve=extend_schema(
+        summary="Show a knowledge base", responses={200: _BASE, **problems(401, 404)}
+    ),
+)
+class KnowledgeBaseViewSet(ListModelMixin, RetrieveModelMixin, Resource[KnowledgeBase]):
+    """The caller's knowledge bases, newest first."""
+
+    tags = ["knowledge"]
+    serializer_class = _BASE
+    queryset = KnowledgeBase.objects.none()
+
+    def get_queryset(self) -> QuerySet[KnowledgeBase]:
+        return bases.counted(caller_in(self.request).user)
+
+    @extend_schema(
+        summary="Make a knowledge base",
+        request=_BASE,
+        responses={201: _BASE, **problems(400, 401, 402, 403)},
+    )
+    def create(self, request: Request) -> Response:
+        """Make an empty base. Without `embedding_model` it gets the one that runs on this machine;
+        an empty one means that it is searched by keywords."""
+        base = bases.create(caller_in(request), validated(_BASE, request.data))
+        return Response(_BASE(self.get_queryset().get(id=base.id)).data, 201)
+
+    @extend_schema(
+        summary="Change a knowledge base",
+        request=serializers.KnowledgeBaseChange,
+        responses={200: _BASE, **problems(400, 401, 404)},
+    )
+    def partial_update(self, request: Request, pk: str) -> Response:
+        """Change its name, its description, or how much keywords count."""
+        base = self.get_object()
+        fields = validated(serializers.KnowledgeBaseChange, request.data)
+        KnowledgeBase.objects.filter(id=base.id).update(**fields)
+        return Response(_BASE(self.get_object()).data)
+
+    @extend_schema(summary="Delete a knowledge base", responses={204: None, **problems(401, 404)})
+    def destroy(self, request: Request, pk: str) -> Response:
+        """Delete a base with its documents, their passages and files, whatever is being done."""
+        bases.delete(self.get_object())
+        return Response(status=204)
+
+
+class BaseDocumentViewSet(ListModelMixin, Resource[Document]):
+    """The documents of a base."""
+
+    tags = ["knowledge"]
+    serializer_class = _DOCUMENT
+    parser_classes = [JSONParser, MultiPartParser]
+    queryset = Document.objects.none()
+
+    def get_queryset(self) -> QuerySet[Document]:
+        found = self._base().documents.defer("text").order_by("-created_at", "-id")
+        status = query.choice(self.request, "status", DocumentStatus.values)
+        name = query.text(self.request, "q")
+        found = found.filter(status=status) if status else found
+        return found.filter(name__icontains=name) if name else found
+
+    @extend_schema(
+        summary="List the documents of a base",
+        parameters=[
+            OpenApiParameter("status", str, description="Only documents of this status."),
+            OpenApiParameter("q", str, description="Only documents with this in their name."),
+        ],
+        responses={200: _DOCUMENT(many=True), **problems(400, 401, 404)},
+    )
+    def list(self, request: Request, base_id: UUID) -> Response:
+        """Documents, newest first."""
+        return super().list(request)
+
+    @extend_schema(
+        summary="Add a document",
+        request={
+            "application/json": serializers.NewDocument,
+            "multipart/form-data": serializers.NewDocument,
+        },
+        responses={202: _DOCUMENT, **problems(400, 401, 404, 409, 413, 415)},
+    )
+    def create(self, request: Request, base_id: UUID) -> Response:
+        """Store a document, which is read in the background: its `status` says how far it is."""
+        base = self._base()
+        data: Any = request.data
+        fields = validated(serializers.NewDocument, data.dict() if hasattr(data, "dict") else data)
+        file, text = fields.pop("file", None), fields.pop("text", None)
+        content = file.read() if file is not None else text.encode()
+        name = harmless(fields.pop("name", None) or file.name) or "document"
+        document = documents.add(base, name, content, fields)
+        return Response(_DOCUMENT(document).data, 202)
+
+    def _base(self) -> KnowledgeBase:
+        mine = KnowledgeBase.objects.visible_to(caller_in(self.request).user)
+        return get_object_or_404(mine, id=self.kwargs["base_id"])
+
+
+@extend_schema_view(
+    retrieve=extend_schema(
+        summary="Show a document", responses={200: _DOCUMENT, **problems(401, 404)}
+    ),
+)
+class DocumentViewSet(RetrieveModelMixin, Resource[Document]):
+    """A document of any of the caller's bases."""
+
+    tags = ["knowledge"]
+    serializer_class = _DOCUMENT
+    queryset = Document.objects.none()
+
+    def get_queryset(self) -> QuerySet[Document]:
+        mine = Document.objects.visible_to(caller_in(self.request).user)
+        return mine if self.action == "text" else mine.defer("text")
+
+    @extend_schema(summary="Delete a document", responses={204: None, **problems(401, 404)})
+    def destroy(self, request: Request, pk: str) -> Response:
+        """Delete a document with its passages and its file, whatever is being done with it."""
+        documents.delete(self.get_object())
+        return Response(status=204)
+
+    @extend_schema(
+        summary="List the passages of a document",
+        responses={200: serializers.ChunkSerializer(many=True), **problems(400, 401, 404)},
+    )
+    @action(detail=True)
+    def chunks(self, request: Request, pk: str) -> Response:
+        """The passages that searches find, in their order."""
+        live = self.get_object().chunks.filter(live=True).defer("embedding", "terms")
+        page: list[Any] = SkipLimitPagination().paginate_queryset(
+            live.order_by("ordinal"), request, self
+        )
+        return Response(serializers.ChunkSerializer(page, many=True).data)
+
+    @extend_schema(
+        summary="Read the text of a document",
+        responses={200: serializers.DocumentText, **problems(401, 404)},
+    )
+    @action(detail=True)
+    def text(self, request: Request, pk: str) -> Response:
+        """The text that was read of a document; empty until it is ready."""
+        document = self.get_object()
+        return Response({"document_id": document.id, "text": document.text})
+
+    @extend_schema(
+        summary="Download a document",
+        responses={(200, "application/octet-stream"): OpenApiTypes.BINARY, **problems(401, 404)},
+    )
+    @action(detail=True)
+    def file(self, request: Request, pk: str) -> HttpResponse:
+        """The document as it was uploaded."""
+        document = self.get_object()
+        data = files.read(document.file)
+        if data is None:
+            raise NotFound("The file is not in the storage any more.")
+        return HttpResponse(
+            data,
+            content_type="application/octet-stream",
+            headers={"Content-Disposition": "attachment", "X-Content-Type-Options": "nosniff"},
+        )
+
+    @extend_schema(
+        summary="Read a document anew",
+        request=None,
+        responses={200: _DOCUMENT, **problems(401, 404)},
+    )
+    @action(detail=True, methods=["post"])
+    def reprocess(self, request: Request, pk: str) -> Response:
+        """Read a document again. Until that is done searches find what it was."""
+        documents.reprocess(self.get_object())
+        return Response(_DOCUMENT(self.get_object()).data)
+
+    @extend_schema(
+        summary="Stop reading a document",
+        request=None,
+        responses={200: _DOCUMENT, **problems(401, 404)},
+    )
+    @action(detail=True, methods=["post"])
+    def cancel(self, request: Request, pk: str) -> Response:
+        """Stop the work on a document. One that is ready stays as it is."""
+        documents.cancel(self.get_object())
+        return Response(_DOCUMENT(self.get_object()).data)

@@ -127,7 +127,7 @@ class PriceAdmin(ReadOnlyAdmin):
 
 
 for _name in RATES:
-    _label = Price._meta.get_field(_name).verbose_name
+    _label = getattr(Price._meta.get_field(_name), "verbose_name", _name)
     setattr(PriceAdmin, f"{_name}_shown", _per_million(_name, _label))
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.contrib import admin
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
@@ -18,6 +18,9 @@ from django.contrib.admin.models import CHANGE, DELETION, LogEntry
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
+
+if TYPE_CHECKING:
+    from django_stubs_ext import StrOrPromise
 
 SHOWN = 20
 CONFIRMED = "confirmed"
@@ -47,11 +50,13 @@ def ask_first(
     return TemplateResponse(request, "admin/rini/ask_first.html", context)
 
 
-def note(request: HttpRequest, objects: Iterable[Any], what: str, *, deleted: bool = False) -> None:
+def note(
+    request: HttpRequest, objects: Iterable[Any], what: StrOrPromise, *, deleted: bool = False
+) -> None:
     """Put what was done into the history of each object."""
-    LogEntry.objects.log_actions(  # type: ignore[call-arg]
-        request.user.pk, list(objects), DELETION if deleted else CHANGE, change_message=what
-    )
+    operator: Any = request.user
+    flag = DELETION if deleted else CHANGE
+    LogEntry.objects.log_actions(operator.pk, list(objects), flag, change_message=str(what))
 
 
 def _sent_again(request: HttpRequest) -> list[tuple[str, str]]:

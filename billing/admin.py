@@ -9,7 +9,7 @@ from django import forms
 from django.contrib import admin
 from django.core.paginator import Paginator
 from django.db.models import Exists, OuterRef, Q, QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from django.utils.functional import cached_property
 from django.utils.translation import gettext_lazy as _
@@ -20,7 +20,8 @@ from billing import budgets, corrections
 from billing.counters import Counter
 from billing.models import Budget, Hold, Price, UsageRecord
 from rini.admin import ReadOnlyAdmin
-from rini.money import dollars
+from rini.asking_first import ask_first, note
+from rini.money import dollars, shown
 from rini.timezones import is_timezone
 
 
@@ -48,6 +49,9 @@ OPTIONAL_RATES = (
 )
 
 
+RATES = ("input_rate", "output_rate", *OPTIONAL_RATES)
+
+
 class PriceForm(forms.ModelForm[Price]):
     input_rate = DollarsField(label=_("input, $ per million tokens"))
     output_rate = DollarsField(label=_("output, $ per million tokens"))
@@ -71,6 +75,27 @@ class PriceForm(forms.ModelForm[Price]):
         }
 
 
+def _in_dollars(column: str, label: Any) -> Any:
+    """A column of nano-dollars as people read it."""
+
+    @admin.display(description=label, ordering=column)
+    def amount(_admin: Any, row: Any) -> str | None:
+        return shown(getattr(row, column))
+
+    return amount
+
+
+def _per_million(column: str, label: Any) -> Any:
+    """A rate as people read it."""
+
+    @admin.display(description=label, ordering=column)
+    def rate(_admin: Any, row: Price) -> str | None:
+        amount = shown(getattr(row, column))
+        return None if amount is None else _("%(amount)s per million") % {"amount": amount}
+
+    return rate
+
+
 @admin.register(Price)
 class PriceAdmin(ReadOnlyAdmin):
     """Prices are added and never edited: a new one takes the place of the old with its tiers."""
@@ -86,21 +111,24 @@ class PriceAdmin(ReadOnlyAdmin):
     search_fields = ("model",)
     ordering = ("provider", "model", "-effective_from", "above_input_tokens")
 
-    @admin.display(description=_("input, $ per million"), ordering="input_rate")
-    def input_dollars(self, price: Price) -> str | None:
-        return dollars(price.input_rate)
+    shown_rates = tuple(f"{name}_shown" for name in RATES)
+    readonly_fields = (*shown_rates, "source", "created_at")
 
-    @admin.display(description=_("cached input"))
-    def cached_dollars(self, price: Price) -> str | None:
-        return dollars(price.cached_input_rate)
+    input_dollars = _per_million("input_rate", _("input"))
+    cached_dollars = _per_million("cached_input_rate", _("cached input"))
+    write_dollars = _per_million("cache_write_rate", _("cache write"))
+    output_dollars = _per_million("output_rate", _("output"))
 
-    @admin.display(description=_("cache write"))
-    def write_dollars(self, price: Price) -> str | None:
-        return dollars(price.cache_write_rate)
+    def get_fields(self, request: HttpRequest, obj: Price | None = None) -> Any:
+        if obj is None:
+            return PriceForm.Meta.fields
+        described = [name for name in PriceForm.Meta.fields if name not in RATES]
+        return [*described, *self.shown_rates, "source", "created_at"]
 
-    @admin.display(description=_("output"), ordering="output_rate")
-    def output_dollars(self, price: Price) -> str | None:
-        return dollars(price.output_rate)
+
+for _name in RATES:
+    _label = getattr(Price._meta.get_field(_name), "verbose_name", _name)
+    setattr(PriceAdmin, f"{_name}_shown", _per_million(_name, _label))
 
 
 class FewPages(Paginator[Any]):
@@ -160,16 +188,36 @@ class UsageRecordAdmin(ReadOnlyAdmin):
     sortable_by = ("created_at",)
     actions = ("refund",)
 
-    @admin.display(description=_("cost, $"), ordering="cost_nano")
-    def cost(self, record: UsageRecord) -> str | None:
-        return dollars(record.cost_nano)
+    cost = _in_dollars("cost_nano", _("cost"))
+    charged = _in_dollars("charged_nano", _("charged to budgets"))
+
+    def get_fields(self, request: HttpRequest, obj: UsageRecord | None = None) -> Any:
+        return _with_amounts(UsageRecord, cost_nano="cost", charged_nano="charged")
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        return self.get_fields(request, obj)
 
     @admin.action(description=_("Refund: correct the cost of these calls to 0"))
-    def refund(self, request: HttpRequest, queryset: QuerySet[UsageRecord]) -> None:
-        made = corrections.refund(list(queryset.filter(corrects_id=None)))
+    def refund(self, request: HttpRequest, queryset: QuerySet[UsageRecord]) -> HttpResponse | None:
+        calls = queryset.filter(corrects_id=None)
+        rows = list(calls)
+        costs = corrections.recorded_costs(rows)
+        amount = shown(sum(cost or 0 for cost in costs))
+        question = _("Refund %(count)s calls?") % {"count": len(rows)}
+        facts = [_("%(amount)s goes back to those who paid.") % {"amount": amount}]
+        if page := ask_first(request, calls, question, facts):
+            return page
+        made = corrections.refund(rows)
         details = {"calls": len(made), "ids": [str(row.corrects_id) for row in made[:20]]}
         security_log.record(EventName.CALLS_REFUNDED, actor_id=request.user.pk, details=details)
-        self.message_user(request, _("%(count)s calls were refunded.") % {"count": len(made)})
+        refunded = {correction.corrects_id for correction in made}
+        note(request, [row for row in rows if row.pk in refunded], _("Refunded."))
+        self.message_user(
+            request,
+            _("%(count)s calls were refunded: %(amount)s.")
+            % {"count": len(made), "amount": shown(-sum(row.cost_nano or 0 for row in made))},
+        )
+        return None
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
@@ -195,9 +243,18 @@ class HoldAdmin(ReadOnlyAdmin):
     list_filter = ("provider", "purpose")
     ordering = ("-created_at",)
 
-    @admin.display(description=_("held, $"), ordering="amount_nano")
-    def amount(self, hold: Hold) -> str | None:
-        return dollars(hold.amount_nano)
+    amount = _in_dollars("amount_nano", _("held"))
+
+    def get_fields(self, request: HttpRequest, obj: Hold | None = None) -> Any:
+        return _with_amounts(Hold, amount_nano="amount")
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        return self.get_fields(request, obj)
+
+
+def _with_amounts(model: Any, **amounts: str) -> list[str]:
+    """The fields of a model's page, with amounts in the place of integers."""
+    return [amounts.get(field.name, field.name) for field in model._meta.concrete_fields]
 
 
 class BudgetForm(forms.ModelForm[Budget]):
@@ -236,17 +293,15 @@ class BudgetAdmin(admin.ModelAdmin[Budget]):
     def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Budget]) -> None:
         budgets.remove(queryset)
 
-    @admin.display(description=_("limit, $"), ordering="limit_nano")
-    def limit(self, budget: Budget) -> str | None:
-        return dollars(budget.limit_nano)
+    limit = _in_dollars("limit_nano", _("limit"))
 
-    @admin.display(description=_("spent, $"))
+    @admin.display(description=_("spent"))
     def spent(self, budget: Budget) -> str | None:
-        return dollars(_now(budget).spent)
+        return shown(_now(budget).spent)
 
-    @admin.display(description=_("left, $"))
+    @admin.display(description=_("left"))
     def left(self, budget: Budget) -> str | None:
-        return dollars(_now(budget).remaining)
+        return shown(_now(budget).remaining)
 
 
 def _now(budget: Budget) -> Counter:

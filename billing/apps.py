@@ -7,8 +7,9 @@ class BillingConfig(AppConfig):
 
     def ready(self) -> None:
         from accounts import limits
-        from billing import token_budgets
+        from billing import pseudonyms, token_budgets
 
         limits.register("budget", token_budgets.TokenBudget())
         for subject in ("accounts.User", "accounts.ApiToken"):
             post_delete.connect(token_budgets.forget, sender=subject)
+        post_delete.connect(pseudonyms.forget_deleted, sender="accounts.User")

@@ -85,6 +85,11 @@ def refund(records: Sequence[UsageRecord]) -> list[UsageRecord]:
     return apply([Correction(record, 0, None, None, 0) for record in records])
 
 
+def recorded_costs(records: Sequence[UsageRecord]) -> list[int | None]:
+    """What each of several calls has cost so far."""
+    return [found.recorded for found in _recorded([(record, 0, None) for record in records])]
+
+
 def recorded_cost(record: UsageRecord) -> int | None:
     """What a call has cost by its row and all corrections of it."""
     return _recorded([(record, 0, None)])[0].recorded

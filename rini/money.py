@@ -12,3 +12,12 @@ def dollars(nano: int | None) -> str | None:
     sign = "-" if nano < 0 else ""
     whole, rest = divmod(abs(nano), NANO)
     return f"{sign}{whole}.{rest:09d}"
+
+
+def shown(nano: int | None) -> str | None:
+    """Nano-dollars for people: 1500000000 is ``"$1.5"``; null where unknown."""
+    text = dollars(nano)
+    if text is None:
+        return None
+    sign, amount = ("-", text[1:]) if text.startswith("-") else ("", text)
+    return f"{sign}${amount.rstrip('0').rstrip('.')}"

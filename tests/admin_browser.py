@@ -22,3 +22,17 @@ class AdminBrowser(httpx.Client):
         token = re.search(r'name="csrfmiddlewaretoken" value="([^"]+)"', page)
         assert token is not None, page
         return self.post(path, data={**fields, "csrfmiddlewaretoken": token[1]})
+
+    def confirm(self, path: str, fields: dict[str, Any]) -> tuple[str, httpx.Response]:
+        """Do an action that asks first: the page that asks, and what comes of saying yes."""
+        page = self.submit(path, fields).text
+        return page, self.post(path, data=hidden_fields(page))
+
+
+def hidden_fields(page: str) -> dict[str, list[str]]:
+    """What the page that asks sends again with a yes."""
+    found: dict[str, list[str]] = {}
+    for name, value in re.findall(r'type="hidden" name="([^"]+)" value="([^"]*)"', page):
+        if value not in found.setdefault(name, []):
+            found[name].append(value)
+    return found

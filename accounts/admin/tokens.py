@@ -6,13 +6,14 @@ from typing import Any
 
 from django.contrib import admin
 from django.db.models import QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
 from accounts import security_log
 from accounts.models import ApiToken, EventName
 from rini.admin import ReadOnlyAdmin
+from rini.asking_first import ask_first, note
 
 
 @admin.register(ApiToken)
@@ -42,8 +43,12 @@ class ApiTokenAdmin(ReadOnlyAdmin):
         tell_of_deletion(request, obj)
 
     @admin.action(description=_("Revoke: delete them, their secrets too"), permissions=["delete"])
-    def revoke(self, request: HttpRequest, tokens: QuerySet[ApiToken]) -> None:
+    def revoke(self, request: HttpRequest, tokens: QuerySet[ApiToken]) -> HttpResponse | None:
+        question = ngettext("Revoke %d token?", "Revoke %d tokens?", tokens.count())
+        if page := ask_first(request, tokens, question % tokens.count()):
+            return page
         revoked = list(tokens.select_related("user"))
+        note(request, revoked, _("Revoked."), deleted=True)
         count = len(revoked)
         tokens.delete()
         for token in revoked:
@@ -51,6 +56,7 @@ class ApiTokenAdmin(ReadOnlyAdmin):
         self.message_user(
             request, ngettext("%d token is revoked.", "%d tokens are revoked.", count) % count
         )
+        return None
 
 
 def tell_of_deletion(request: HttpRequest, token: ApiToken) -> None:

@@ -13,12 +13,13 @@ from django.contrib.auth.models import Group, Permission
 from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.db.models import Q, QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
 from accounts import refresh, rights, security_log, throttles
 from accounts.models import EventName, User
+from rini.asking_first import ask_first, note
 from rini.errors import RateLimited, Unavailable
 
 ROLES = frozenset({"is_staff", "is_superuser", "groups", "user_permissions"})
@@ -164,14 +165,18 @@ class AccountAdmin(UserAdmin):  # type: ignore[type-arg]  # not generic at run t
             security_log.record(EventName.USER_DELETED, **by)
 
     @admin.action(description=_("Deactivate: refuse their tokens at once"), permissions=["change"])
-    def deactivate(self, request: HttpRequest, users: QuerySet[User]) -> None:
+    def deactivate(self, request: HttpRequest, users: QuerySet[User]) -> HttpResponse | None:
         # Whoever locks the last operator out, locks the admin for everybody.
         others = users.exclude(pk__in=[request.user.pk])
+        question = ngettext("Deactivate %d account?", "Deactivate %d accounts?", others.count())
+        if page := ask_first(request, others, question % others.count()):
+            return page
         count = self._set_active(request, others, active=False)
         self.message_user(
             request,
             ngettext("%d account is deactivated.", "%d accounts are deactivated.", count) % count,
         )
+        return None
 
     @admin.action(description=_("Activate"), permissions=["change"])
     def activate(self, request: HttpRequest, users: QuerySet[User]) -> None:
@@ -188,6 +193,7 @@ class AccountAdmin(UserAdmin):  # type: ignore[type-arg]  # not generic at run t
         for user in changed:
             user.is_active = active
         tell_of_activity(changed, request)
+        note(request, changed, _("Activated.") if active else _("Deactivated."))
         return len(changed)
 
 

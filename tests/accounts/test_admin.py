@@ -8,6 +8,7 @@ import pytest
 from django.contrib.auth.models import Group, Permission
 
 from accounts.models import ApiToken, RefreshToken, SecurityEvent, User
+from tests.admin_browser import hidden_fields
 from tests.conftest import User as Client
 from tests.rini_server import RiniServer
 
@@ -93,7 +94,12 @@ def test_deactivating_refuses_the_tokens_but_never_the_operator_who_does_it(
     browser: Browser, alice: Client, olga: Client
 ) -> None:
     chosen = [alice.user_id, olga.user_id]
-    browser.send_form("/admin/accounts/user/", action="deactivate", _selected_action=chosen)
+    asked = browser.send_form("/admin/accounts/user/", action="deactivate", _selected_action=chosen)
+    assert "Deactivate 1 account?" in asked.text
+    assert alice.get("/users/me").status_code == 200
+    browser.post(asked.url, data=hidden_fields(asked.text))
+    history = browser.get(f"/admin/accounts/user/{alice.user_id}/history/").text
+    assert "Deactivated." in history
     assert alice.get("/users/me").status_code == 401
     assert olga.get("/users/me").status_code == 200
     browser.send_form("/admin/accounts/user/", action="activate", _selected_action=alice.user_id)
@@ -102,7 +108,11 @@ def test_deactivating_refuses_the_tokens_but_never_the_operator_who_does_it(
 
 def test_an_operator_revokes_a_token(browser: Browser, client: httpx.Client, alice: Client) -> None:
     made = alice.post("/tokens/", json={"name": "노트북"}).json()
-    browser.send_form("/admin/accounts/apitoken/", action="revoke", _selected_action=made["id"])
+    chosen = {"action": "revoke", "_selected_action": made["id"]}
+    asked = browser.send_form("/admin/accounts/apitoken/", **chosen)
+    assert "Revoke 1 token?" in asked.text
+    assert ApiToken.objects.exists()
+    browser.post(asked.url, data=hidden_fields(asked.text))
     headers = {"Authorization": f"Bearer {made['token']}"}
     assert client.get("/users/me", headers=headers).status_code == 401
     assert not ApiToken.objects.exists()

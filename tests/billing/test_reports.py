@@ -331,8 +331,12 @@ def test_operators_see_unknown_prices_and_refund_calls(
         assert "無名" in page
         assert str(record.id) not in page
         fields = {"action": "refund", "_selected_action": str(record.id)}
-        answer = admin.submit("billing/usagerecord/", fields)
+        page, answer = admin.confirm("billing/usagerecord/", fields)
+        assert "Refund 1 calls?" in page
+        assert "$1 goes back" in page
         assert answer.status_code == 302, answer.text
+        history = admin.get(f"billing/usagerecord/{record.id}/history/").text
+        assert "Refunded." in history
         assert str(record.id) in admin.get(f"billing/usagerecord/?q={alice.user_id}").text
     assert get(alice, f"/usage/{record.id}")["corrected_cost"] == "0.000000000"
     assert get(alice, f"/usage/{unknown.id}")["corrected_cost"] is None

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -19,11 +20,16 @@ from hypothesis.stateful import (
 )
 
 from billing import budgets, corrections, holds
-from billing.models import Budget, UsageRecord, UsageStatus
+from billing.models import Budget, Hold, UsageRecord, UsageStatus
 from billing.usage import Usage
+from providers import demands, prompt_bound, tokens
+from providers.output_bound import most_output
+from providers.types import ChatRequest, Target
+from rini.errors import InvalidInput
 from tests.billing.ledger_world import (
     DOLLAR,
     LONG_AGO,
+    PROVIDER,
     add_price,
     check_sums,
     forget_prices,
@@ -34,6 +40,15 @@ from tests.billing.ledger_world import (
 STEPS = 10_000
 USERS, TOKENS, SESSIONS = ([UUID(int=kind * 100 + n) for n in range(2)] for kind in (1, 2, 3))
 ZONES = ["UTC", "Asia/Seoul", "Asia/Kathmandu", "America/St_Johns", "Europe/Berlin"]
+NUMBERS = st.integers(1, 200) | st.sampled_from([0, -1, True, "8", 1.5])
+PLACES: dict[str, Callable[[str], dict[str, Any]]] = {
+    "text": lambda text: {"content": text},
+    "part": lambda text: {"content": [{"type": "text", "text": text}]},
+    "object": lambda text: {"content": {"text": text}},
+    "arguments": lambda text: {"tool_calls": [{"function": {"name": "f", "arguments": text}}]},
+    "file": lambda text: {"content": [{"type": "file", "file": {"file_data": text}}]},
+    "unknown": lambda text: {"content": "", "further": [[text]]},
+}
 taken = {"steps": 0}
 QUICK = settings(
     max_examples=10,
@@ -93,6 +108,58 @@ class Money(RuleBasedStateMachine):
         if which % 4 == 0:
             holds.settle_all([(hold_id, outcome(used)) for hold_id in ids])
         self.rows += len(ids)
+        self.check()
+
+    @rule(
+        user=st.sampled_from(USERS),
+        text=st.integers(0, 2_000),
+        place=st.sampled_from(list(PLACES)),
+        limits=st.dictionaries(
+            st.sampled_from(["max_tokens", "max_completion_tokens", "max_output_tokens"]),
+            NUMBERS,
+        ),
+        many=st.dictionaries(st.sampled_from(["n", "best_of"]), NUMBERS),
+        answered=st.floats(0, 1),
+        status=st.sampled_from(list(UsageStatus)),
+    )
+    def attack(
+        self,
+        user: UUID,
+        text: int,
+        place: str,
+        limits: dict[str, Any],
+        many: dict[str, Any],
+        answered: float,
+        status: UsageStatus,
+    ) -> None:
+        """A request that says little and takes much, from a vendor that gives all it may."""
+        params = {**limits, **many}
+        try:
+            demands.check(params)
+        except InvalidInput:
+            assert any(type(value) is not int or value < 1 for value in params.values())
+            return
+        assert all(type(value) is int and value >= 1 for value in params.values())
+        messages = [{"role": "user", **PLACES[place]("길다 " * text)}]
+        target = Target(PROVIDER, "openai", "모델", "", max_output_tokens=10**5)
+        most = most_output(target, params)
+        assert most is not None
+        placed = placement(
+            created_at=self.now,
+            user_id=user,
+            most_input_tokens=prompt_bound.counted(ChatRequest(messages, params), "모델"),
+            max_output_tokens=most,
+        )
+        if holds.place_all([placed]) != [None]:
+            return
+        largest = min(10**5, max(limits.values(), default=10**5))
+        out = int(largest * max(many.values(), default=1) * answered)
+        used = Usage(input_tokens=tokens.count("길다 " * text), output_tokens=out)
+        amount = Hold.objects.get(pk=placed["id"]).amount_nano
+        record = holds.settle_now(placed["id"], outcome(used, status=status))
+        assert record is not None
+        assert record.charged_nano <= amount
+        self.rows += 1
         self.check()
 
     @precondition(lambda self: self.open)

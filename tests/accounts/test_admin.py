@@ -205,7 +205,8 @@ def test_a_user_manager_takes_over_nobody_who_may_do_more(
         assert page.status_code == 403
         form: dict[str, str | list[str]] = {"action": "deactivate"}
         form["_selected_action"] = [client.user_id]
-        manager.send_form("/admin/accounts/user/", **form)
+        asked = manager.send_form("/admin/accounts/user/", **form)
+        manager.post(asked.url, data=hidden_fields(asked.text))
     assert not User.objects.filter(is_active=False).exists()
     assert SecurityEvent.objects.filter(event="authz_fail").exists()
 
@@ -229,7 +230,8 @@ def test_an_operator_reads_the_security_log(
     client.post("/auth/token", json={"username": "nobody", "password": "guess"})
     form: dict[str, str | list[str]] = {"action": "deactivate"}
     form["_selected_action"] = [alice.user_id]
-    browser.send_form("/admin/accounts/user/", **form)
+    asked = browser.send_form("/admin/accounts/user/", **form)
+    browser.post(asked.url, data=hidden_fields(asked.text))
     page = browser.get("/admin/accounts/securityevent/").text
     for shown in ("wrong name or password", "account suspended", "127.0.0.1", alice.user_id):
         assert shown in page

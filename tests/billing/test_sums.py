@@ -249,7 +249,7 @@ def emptied(database: None) -> Iterator[None]:
     connection.close()
 
 
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(1800)
 def test_rows_rollups_and_budgets_agree_after_every_step(emptied: None) -> None:
     taken["steps"] = 0
     while taken["steps"] < STEPS:

@@ -20,7 +20,6 @@ from billing import counters, periods
 from billing.counters import Counter
 from billing.models import Budget, BudgetWindow, Hold, Period, Rollup, Scope
 from billing.periods import Window
-from rini import metrics
 from rini.errors import BudgetExceeded
 from rini.money import dollars
 
@@ -31,7 +30,6 @@ def take(counted: Sequence[Counter], amount: int) -> BudgetExceeded | None:
     """Hold `amount` of every budget, or of none: then the refusal. A free call is never refused."""
     for counter in counted:
         if counter.budget.hard and amount > 0 and amount > counter.remaining:
-            metrics.BUDGET_REFUSALS.labels(counter.budget.scope).inc()
             return refusal(counter, amount)
     for counter in counted:
         before, limit = counter.spent + counter.held, counter.budget.limit_nano
@@ -48,12 +46,14 @@ def refusal(counter: Counter, amount: int) -> BudgetExceeded:
     resets = (
         "It does not reset." if ends_at is None else f"It resets at {ends_at:%Y-%m-%dT%H:%M:%SZ}."
     )
-    return BudgetExceeded(
+    refused = BudgetExceeded(
         f"The budget of this {budget.scope}, ${dollars(budget.limit_nano)} {per}, has "
         f"${dollars(counter.remaining)} left (${dollars(counter.spent)} spent, "
         f"${dollars(counter.held)} held by calls under way), and this call may cost up to "
         f"${dollars(amount)}. {resets} A smaller max_tokens makes a call's bound smaller."
     )
+    refused.scope = budget.scope
+    return refused
 
 
 @transaction.atomic

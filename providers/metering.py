@@ -62,7 +62,9 @@ class Metered(ABC):
         except asyncio.CancelledError:
             await uninterrupted(self._take_back())
             raise
-        except RiniError:
+        except RiniError as error:
+            if isinstance(error, BudgetExceeded):
+                observation.refused(error)
             await self._count_tokens(0)
             raise
         self._began = self._asked_at = time.monotonic()

@@ -8,6 +8,7 @@ from billing.models import UsageRecord
 from providers.errors import ProviderError
 from providers.types import Target
 from rini import metrics
+from rini.errors import BudgetExceeded
 from rini.money import NANO
 from rini.web import request_log
 
@@ -31,6 +32,11 @@ def failed(target: Target, purpose: str, error: ProviderError) -> None:
         code=error.code,
         vendor_status=error.vendor_status,
     )
+
+
+def refused(error: BudgetExceeded) -> None:
+    """A budget did not allow a call, also by an exact count."""
+    metrics.BUDGET_REFUSALS.labels(error.scope).inc()
 
 
 def settled(target: Target, record: UsageRecord | None) -> None:

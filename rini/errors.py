@@ -80,6 +80,8 @@ class BudgetExceeded(RiniError):
     status = 402
     code = "budget_exceeded"
     detail = "A budget does not allow this call."
+    scope = ""
+    """Whose budget it is: ``user``, ``token``, ``session``, ``installation``."""
 
 
 class Forbidden(RiniError):

@@ -58,7 +58,7 @@ def queries(account: Account, address: str) -> tuple[int, Any]:
         ("/sessions/{}/messages/?all=1&siblings=1", 4),
         ("/sessions/{}/tree", 3),
         ("/sessions/{}/summary", 5),
-        ("/search?q=말", 2),
+        ("/search?q=말", 3),
     ],
 )
 def test_a_long_conversation_takes_no_more_queries_than_a_short_one(

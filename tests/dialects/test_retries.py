@@ -56,4 +56,6 @@ def test_a_chat_and_a_one_shot_stream_are_not_begun_twice(alice: User, stage: St
     for path in ("/chat", "/chat/stream"):
         first, again = (alice.post(path, json=body, headers=KEY) for _ in range(2))
         assert first.json() == again.json()
+    # The answer of a stream is asked for once its reader has been told of it.
+    stage.wait_for_call(2, model="gpt-4o-mini")
     assert len(stage.calls_of(model="gpt-4o-mini")) == 2

@@ -258,7 +258,11 @@ MAX_PARAMETERS_BYTES = env.integer("MAX_PARAMETERS_BYTES", 2 * 1024 * 1024, leas
 MAX_EMBEDDING_INPUTS = env.integer("MAX_EMBEDDING_INPUTS", 2048, least=1)
 MAX_SIBLINGS = env.integer("MAX_SIBLINGS", 100, least=1)
 MAX_IMPORTED_MESSAGES = env.integer("MAX_IMPORTED_MESSAGES", 20_000, least=1)
-MAX_FORK_BYTES = env.integer("MAX_FORK_BYTES", 16 * 1024 * 1024, least=1)
+MAX_METADATA_BYTES = env.integer("MAX_METADATA_BYTES", 64 * 1024, least=2)
+MAX_PAGE_BYTES = env.integer("MAX_PAGE_BYTES", 32 * 1024 * 1024, least=1024)
+MAX_UNSENT_BYTES = env.integer("MAX_UNSENT_BYTES", 128 * 1024 * 1024, least=1024)
+MAX_SESSION_MESSAGES = env.integer("MAX_SESSION_MESSAGES", 50_000)
+MAX_SESSION_BYTES = env.integer("MAX_SESSION_BYTES", 32 * 1024 * 1024)
 MAX_USER_BYTES = env.integer("MAX_USER_BYTES", 1024 * 1024 * 1024)
 
 # -- the API ------------------------------------------------------------------------------------

@@ -12,6 +12,7 @@ from django.conf import settings
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from rini.errors import TooLarge, Unavailable
+from rini.running import allocator
 
 SMALL = 64 * 1024
 """Bodies up to here are not counted together: reading one costs nothing."""
@@ -87,6 +88,8 @@ class _Body:
 
     def let_go(self) -> None:
         global _held  # noqa: PLW0603  # the process's memory
+        if self._held > allocator.LARGE:
+            allocator.note_large()
         _held -= self._held
         self._held = 0
 

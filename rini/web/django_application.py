@@ -8,7 +8,7 @@ database connection waits for whoever reads the answer.
 from __future__ import annotations
 
 import os
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from typing import IO, Any
 
 from asgiref.sync import sync_to_async
@@ -71,6 +71,12 @@ class DjangoApplication(ASGIHandler):
         if request.resolver_match:
             request_log.note(route=request_log.template_of(request.resolver_match.route))
         return response
+
+    @classmethod
+    def chunk_bytes(cls, data: Any) -> Iterator[tuple[Any, bool]]:
+        """In one piece: the request is over then, and what waits for its reader is the server's,
+        which bounds it (`rini.web.connections.watch`)."""
+        yield data, True
 
     def create_request(
         self, scope: Mapping[str, Any], body_file: IO[bytes]

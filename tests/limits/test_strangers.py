@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from uuid import uuid4
@@ -86,7 +86,7 @@ def test_a_strangers_body_is_not_read_beyond_64_kilobytes(
     head = "\r\n".join(
         [
             f"POST {address} HTTP/1.1",
-            "Host: rini",
+            "Host: localhost",
             "Content-Type: application/json",
             f"Content-Length: {30 * MEGABYTE}",
             *headers,
@@ -102,7 +102,7 @@ def test_a_strangers_body_is_not_read_beyond_64_kilobytes(
 @pytest.mark.parametrize("address", ["/auth/token", "/api/users/login", "/v1/chat/completions"])
 def test_a_strangers_body_of_chunks_ends_at_64_kilobytes(server: RiniServer, address: str) -> None:
     head = (
-        f"POST {address} HTTP/1.1\r\nHost: rini\r\nContent-Type: application/json\r\n"
+        f"POST {address} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
         "Transfer-Encoding: chunked\r\n\r\n"
     )
     with undisturbed(server), connection(server) as caller:
@@ -154,7 +154,7 @@ def test_a_guest_sends_no_more_than_a_stranger(guests_server: RiniServer) -> Non
 
 def test_a_header_without_an_end_is_refused(server: RiniServer) -> None:
     with undisturbed(server), connection(server) as caller:
-        caller.sendall(b"GET /livez HTTP/1.1\r\nHost: rini\r\nX-Long: ")
+        caller.sendall(b"GET /livez HTTP/1.1\r\nHost: localhost\r\nX-Long: ")
         gone = sent(caller, b"a" * 65536, pieces=4000)
         assert gone < 80 * MEGABYTE
         assert status(caller) in {431, 0}
@@ -163,20 +163,20 @@ def test_a_header_without_an_end_is_refused(server: RiniServer) -> None:
 def test_too_many_headers_are_refused(server: RiniServer) -> None:
     with connection(server) as caller:
         lines = b"".join(b"X-%d: a\r\n" % n for n in range(200))
-        caller.sendall(b"GET /livez HTTP/1.1\r\nHost: rini\r\n" + lines + b"\r\n")
+        caller.sendall(b"GET /livez HTTP/1.1\r\nHost: localhost\r\n" + lines + b"\r\n")
         assert status(caller) == 431
 
 
 def test_headers_of_too_many_bytes_are_refused(server: RiniServer) -> None:
     with connection(server) as caller:
         lines = b"".join(b"X-%d: %s\r\n" % (n, b"a" * 4000) for n in range(9))
-        caller.sendall(b"GET /livez HTTP/1.1\r\nHost: rini\r\n" + lines + b"\r\n")
+        caller.sendall(b"GET /livez HTTP/1.1\r\nHost: localhost\r\n" + lines + b"\r\n")
         assert status(caller) == 431
 
 
 def test_an_address_that_is_too_long_is_refused(server: RiniServer) -> None:
     with connection(server) as caller:
-        caller.sendall(b"GET /livez?q=" + b"a" * 20_000 + b" HTTP/1.1\r\nHost: rini\r\n\r\n")
+        caller.sendall(b"GET /livez?q=" + b"a" * 20_000 + b" HTTP/1.1\r\nHost: localhost\r\n\r\n")
         answer = caller.recv(65536)
     assert answer.split()[1] == b"414"
     assert json.loads(answer.partition(b"\r\n\r\n")[2])["code"] == "address_too_long"
@@ -185,7 +185,7 @@ def test_an_address_that_is_too_long_is_refused(server: RiniServer) -> None:
 def test_trailers_without_an_end_are_refused(server: RiniServer) -> None:
     with undisturbed(server), connection(server) as caller:
         caller.sendall(
-            b"POST /auth/token HTTP/1.1\r\nHost: rini\r\nTransfer-Encoding: chunked\r\n\r\n"
+            b"POST /auth/token HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n"
             b"2\r\n{}\r\n0\r\nX-Long: "
         )
         assert sent(caller, b"a" * 65536, pieces=4000) < 80 * MEGABYTE
@@ -194,7 +194,7 @@ def test_trailers_without_an_end_are_refused(server: RiniServer) -> None:
 def test_a_trailer_is_no_header(server: RiniServer, alice: User) -> None:
     with connection(server) as caller:
         caller.sendall(
-            b"POST /sessions/ HTTP/1.1\r\nHost: rini\r\nContent-Type: application/json\r\n"
+            b"POST /sessions/ HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
             b"Transfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n"
             b"Authorization: Bearer " + alice.token.encode() + b"\r\n\r\n"
         )
@@ -237,7 +237,7 @@ def test_a_head_that_comes_byte_by_byte_is_refused(hasty_server: RiniServer) -> 
 
 @pytest.mark.parametrize("address", ["/auth/token", "/api/users/login"])
 def test_a_body_that_comes_byte_by_byte_is_refused(hasty_server: RiniServer, address: str) -> None:
-    head = f"POST {address} HTTP/1.1\r\nHost: rini\r\nContent-Type: application/json\r\n"
+    head = f"POST {address} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
     head += "Content-Length: 60000\r\n\r\n"
     began = time.monotonic()
     with connection(hasty_server) as caller:
@@ -378,7 +378,7 @@ def test_a_known_caller_may_send_longer_messages(server: RiniServer, alice: User
 def test_pings_of_whom_nobody_reads_are_not_answered_into_memory(server: RiniServer) -> None:
     key = "dGhlIHNhbXBsZSBub25jZQ=="
     head = (
-        f"GET /ws/sessions/{uuid4()}/ HTTP/1.1\r\nHost: rini\r\nUpgrade: websocket\r\n"
+        f"GET /ws/sessions/{uuid4()}/ HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\n"
         f"Connection: Upgrade\r\nSec-WebSocket-Key: {key}\r\nSec-WebSocket-Version: 13\r\n\r\n"
     )
     ping = b"\x89\xfd" + bytes(4) + b"a" * 125
@@ -387,3 +387,19 @@ def test_pings_of_whom_nobody_reads_are_not_answered_into_memory(server: RiniSer
         assert caller.recv(1000).startswith(b"HTTP/1.1 101")
         caller.settimeout(1)
         assert sent(caller, ping * 500, pieces=2000) < 60 * MEGABYTE
+
+
+def test_beyond_the_requests_of_django_that_are_answered_at_once_callers_come_back_later(
+    start_server: Callable[..., RiniServer], database: None
+) -> None:
+    busy = start_server(DJANGO_REQUESTS_AT_ONCE="1", DJANGO_REQUEST_WAIT_SECONDS="0.05")
+    with (
+        httpx.Client(base_url=busy.url, timeout=30) as strangers,
+        ThreadPoolExecutor(30) as threads,
+    ):
+        answers = list(threads.map(lambda _: strangers.get("/readyz"), range(60)))
+        alive = list(threads.map(lambda _: strangers.get("/livez").status_code, range(60)))
+    assert {answer.status_code for answer in answers} == {200, 503}
+    [code] = {a.json()["code"] for a in answers if "code" in a.json()}
+    assert code == "too_busy"
+    assert set(alive) == {200}

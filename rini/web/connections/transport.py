@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import fcntl
+import sys
+import termios
 from typing import Any
 
 LINGER_SECONDS = 2.0
@@ -23,6 +26,11 @@ class Transport:
         self.is_half_read = False
         self.lingering_since: float | None = None
         self._thrown_away = 0
+
+    @property
+    def written(self) -> int:
+        """How many bytes the application has sent."""
+        return self._written
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._transport, name)
@@ -50,13 +58,28 @@ class Transport:
         if self._thrown_away > LINGER_BYTES:
             self._transport.abort()
 
+    @property
+    def unsent(self) -> int:
+        """The bytes that wait for the reader."""
+        return self._transport.get_write_buffer_size()
+
     def stalled_for(self, now: float) -> float:
         """The seconds for which bytes have waited and the reader has taken none."""
-        waiting = self._transport.get_write_buffer_size()
-        taken = self._written - waiting
+        waiting = self.unsent
+        taken = self._written - waiting - (self._in_kernel() if waiting else 0)
         if taken > self._taken or not waiting:
             self._taken, self._moved_at = taken, now
         return now - self._moved_at
+
+    def _in_kernel(self) -> int:
+        """The bytes that wait there: megabytes, of which a slow reader may take little a second."""
+        try:
+            answer = fcntl.ioctl(
+                self._transport.get_extra_info("socket").fileno(), termios.TIOCOUTQ, bytes(4)
+            )
+        except (OSError, AttributeError):
+            return 0
+        return int.from_bytes(answer, sys.byteorder)
 
     def lingers_too_long(self, now: float) -> bool:
         return self.lingering_since is not None and now - self.lingering_since > LINGER_SECONDS

@@ -9,6 +9,7 @@ import structlog
 from django.conf import settings
 from uvicorn.server import ServerState
 
+from rini.running import allocator
 from rini.web.connections import places
 from rini.web.connections.transport import Transport
 
@@ -46,12 +47,15 @@ class Watch:
     def lost(self, transport: Transport) -> None:
         if found := self._open.pop(transport, None):
             self.places.give_back(found[1])
+        if transport.written > allocator.LARGE:
+            allocator.note_large()
 
     async def run(self) -> None:
         loop = asyncio.get_running_loop()
         while True:
             await asyncio.sleep(SECONDS)
             self.check(loop.time())
+            allocator.tidy()
 
     def check(self, now: float) -> None:
         for transport, (connection, address) in list(self._open.items()):
@@ -62,6 +66,21 @@ class Watch:
                 transport.abort()
             elif not transport.is_closing():
                 connection.check(now)
+        self._bound_unsent(now)
+
+    def _bound_unsent(self, now: float) -> None:
+        """Cut off readers, those who have taken nothing for longest first, while too much waits."""
+        waiting = sum(transport.unsent for transport in self._open)
+        if waiting <= settings.MAX_UNSENT_BYTES:
+            return
+        slowest = sorted(self._open, key=lambda transport: -transport.stalled_for(now))
+        for transport in slowest:
+            if waiting <= settings.MAX_UNSENT_BYTES:
+                return
+            if transport.unsent:
+                waiting -= transport.unsent
+                log.info("cut off a reader: too much waits", address=self._open[transport][1])
+                transport.abort()
 
 
 class State(ServerState):

@@ -56,8 +56,9 @@ class SocketConnection(WebSocketsSansIOProtocol):
 
     def handle_connect(self, event: Any) -> None:
         super().handle_connect(event)
-        if hasattr(self, "scope"):
-            self.scope["extensions"][ADMIT] = self._admit  # type: ignore[assignment]  # a function, not a dict
+        scope: Scope | None = getattr(self, "scope", None)
+        if scope is not None:
+            scope["extensions"][ADMIT] = self._admit
 
     def handle_cont(self, event: Frame) -> None:
         if len(self.frames) >= MAX_FRAGMENTS:  # empty ones cost memory too, and never end

@@ -15,7 +15,9 @@ from rest_framework import serializers
 
 from accounts import limits
 from accounts.models import ApiToken, Login, User
+from rini.web.fields import ShortListField
 
+MAX_NAME_CHARACTERS = 150
 MODEL_NAME = re.compile(r"[^\s/*]+/(\*|[^\s*]+)")
 
 
@@ -23,10 +25,17 @@ class UserName(serializers.CharField):
     """A user name in one Unicode form (NFKC): 김 typed on a Mac is the 김 typed anywhere else."""
 
     def __init__(self, **options: Any) -> None:
-        super().__init__(max_length=150, validators=[UnicodeUsernameValidator()], **options)
+        super().__init__(
+            max_length=MAX_NAME_CHARACTERS, validators=[UnicodeUsernameValidator()], **options
+        )
 
     def to_internal_value(self, data: Any) -> str:
-        return User.normalize_username(super().to_internal_value(data))
+        name = super().to_internal_value(data)
+        if (
+            len(name) > MAX_NAME_CHARACTERS
+        ):  # first: composing marks takes the square of their number
+            self.fail("max_length", max_length=MAX_NAME_CHARACTERS)
+        return User.normalize_username(name)
 
 
 class Password(serializers.CharField):
@@ -150,7 +159,7 @@ class TokenSerializer(serializers.ModelSerializer[ApiToken]):
     requests_per_minute, tokens_per_minute, and the limits that other apps have registered
     (`accounts.limits`)."""
 
-    allowed_models = serializers.ListField(
+    allowed_models = ShortListField(
         child=serializers.CharField(max_length=200),
         allow_null=True,
         required=False,

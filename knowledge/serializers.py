@@ -12,6 +12,7 @@ from rest_framework import serializers
 
 from knowledge.models import Chunk, Document, KnowledgeBase
 from knowledge.retrieval import Found, Mode
+from rini.web.fields import ShortListField
 
 MAX_ATTRIBUTES = 16
 
@@ -145,9 +146,7 @@ class SearchRequest(serializers.Serializer[Any]):
 
 
 class SeveralBases(SearchRequest):
-    knowledge_base_ids = serializers.ListField(
-        child=serializers.UUIDField(), min_length=1, max_length=100
-    )
+    knowledge_base_ids = ShortListField(child=serializers.UUIDField(), min_length=1, max_length=100)
 
 
 class Scores(serializers.Serializer[Any]):

@@ -13,7 +13,7 @@ from billing.ledger import Outcome
 from billing.models import UsageSource, UsageStatus
 from billing.purposes import Purpose
 from billing.usage import Usage
-from providers import catalogue, demands, tokens
+from providers import bounds, catalogue, demands, tokens
 from providers.errors import ProviderError, ProviderFailed
 from providers.metering import Metered
 from providers.models import ModelKind
@@ -129,11 +129,15 @@ def prepare(
     *,
     input_type: InputType | None = None,
 ) -> Embedding:
-    """The call for what a caller asked. Needs the database; raises as `catalogue.resolve`.
+    """The call for what a caller asked. Needs the database.
+
+    Raises as `catalogue.resolve`, and `InvalidInput` for a request that holds too much.
 
     `input_type` is told to a vendor whose models give queries and passages different vectors, in
     the vendor's own words; the others need not know.
     """
+    bounds.check_inputs(inputs)
+    bounds.check_params(params)
     route = catalogue.resolve(caller, provider=provider, model=model, kind=ModelKind.EMBEDDING)
     told = _in_words_of(route.target.provider, input_type)
     payer = Payer.of(caller, Purpose.EMBEDDING)

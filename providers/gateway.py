@@ -25,7 +25,7 @@ from billing.ledger import Outcome
 from billing.models import UsageSource, UsageStatus
 from billing.purposes import Purpose
 from billing.usage import Usage
-from providers import catalogue, demands, prompt_bound, tokens
+from providers import bounds, catalogue, demands, prompt_bound, tokens
 from providers.errors import ProviderError
 from providers.events import ChunkReader, as_chunk
 from providers.metering import COUNTED_AT_ONCE, Metered
@@ -40,7 +40,12 @@ _TOLD = ("tools", "functions", "response_format")
 
 
 def prepare(caller: Caller, provider: str | None, model: str | None, request: ChatRequest) -> Call:
-    """The call for what a caller asked. Needs the database; raises as `catalogue.resolve`."""
+    """The call for what a caller asked. Needs the database.
+
+    Raises as `catalogue.resolve`, and `InvalidInput` for a request that holds too much.
+    """
+    bounds.check_messages(request.messages)
+    bounds.check_params(request.params)
     route = catalogue.resolve(caller, provider=provider, model=model)
     return Call(route.target, request, Payer.of(caller, Purpose.CHAT))
 

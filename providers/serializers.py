@@ -16,6 +16,7 @@ from providers.naming import find_provider
 from rini.errors import InvalidInput
 from rini.money import dollars
 from rini.secrets.secret import Secret
+from rini.web.fields import ShortListField
 
 
 class KeyValue(serializers.CharField):
@@ -96,12 +97,14 @@ class EmbeddingText(serializers.CharField):
         return super().to_internal_value(data)
 
 
-class EmbeddingInputs(serializers.ListField):
+class EmbeddingInputs(ShortListField):
     """A text, or a list of texts; always read as a list."""
 
     def __init__(self, **options: Any) -> None:
         text = EmbeddingText(trim_whitespace=False, max_length=settings.MAX_TEXT_CHARACTERS)
-        super().__init__(child=text, allow_empty=False, **options)
+        super().__init__(
+            child=text, allow_empty=False, max_length=settings.MAX_EMBEDDING_INPUTS, **options
+        )
 
     def to_internal_value(self, data: Any) -> list[Any]:
         return super().to_internal_value([data] if isinstance(data, str) else data)

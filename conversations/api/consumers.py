@@ -39,8 +39,10 @@ from conversations.models import Generation
 from rini.errors import InvalidInput, NotAuthenticated, NotFound, RiniError, Unavailable, problem
 from rini.storage.database import in_database, in_database_patiently
 from rini.storage.notifications import listener
+from rini.storage.threads import LARGE
 from rini.web import json_lines, refusals
 from rini.web.api import known_error
+from rini.web.body_limit import SMALL
 from rini.web.connections.websocket import admit
 from rini.web.http import validated
 from rini.web.parsing import if_large_aside, parse_json
@@ -83,6 +85,7 @@ class SessionConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # Channels
         self.caller: Caller | None = None
         self.release: Callable[[], None] = _nothing
         self.is_closed = False
+        self.size = 0  # of the message that is being handled
         self.following: dict[UUID, asyncio.Task[None]] = {}
         self.known: set[UUID] = set()
         self.tasks: list[asyncio.Task[None]] = []
@@ -108,6 +111,7 @@ class SessionConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # Channels
     async def _handle(self, raw: bytes) -> None:
         if self.caller is None and len(raw) > settings.MAX_ANONYMOUS_BYTES:
             raise NotAuthenticated("Send a token first: such a long message is not read without.")
+        self.size = len(raw)
         message = await if_large_aside(raw, parse_json)
         if not isinstance(message, dict):
             raise InvalidInput("A message is to be a JSON object with a `type`.")
@@ -140,11 +144,18 @@ class SessionConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # Channels
 
     async def _generate(self, message: dict[str, Any]) -> None:
         caller = await admitted(self._admitted())
-        body = validated(TextCompletionRequest, message)
+        body = await self._validated(TextCompletionRequest, message)
         turn = await in_database(_open_turn, caller.right, self.session_id, body)
         generation.start(turn)
         if turn.generation.id not in self.known:  # the watch may have been quicker
             self._follow(turn.generation.id)
+
+    async def _validated(
+        self, serializer_class: type[serializers.Serializer[Any]], message: dict[str, Any]
+    ) -> dict[str, Any]:
+        if self.size <= SMALL:
+            return validated(serializer_class, message)
+        return await LARGE.run(validated, serializer_class, message)
 
     async def _attach(self, message: dict[str, Any]) -> None:
         wanted = validated(AttachMessage, message)

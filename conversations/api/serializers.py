@@ -10,11 +10,12 @@ from rest_framework import serializers
 
 from accounts.authentication import caller_in
 from conversations.models import FinishReason, Generation, MemoryMode, Message, Role, Session
-from providers import demands
+from providers import bounds, demands
 from providers.models import ModelKind
 from providers.naming import find_model
-from rini.errors import NotFound
+from rini.errors import InvalidInput, NotFound
 from rini.money import dollars
+from rini.web.fields import MetadataField, ShortListField
 
 
 class MemoryModeField(serializers.ChoiceField):
@@ -43,6 +44,8 @@ class TextField(serializers.CharField):
     def run_validation(self, data: Any = serializers.empty) -> Any:
         if isinstance(data, str) and not data.strip() and not self.allow_blank:
             raise serializers.ValidationError("This text is empty.")
+        if isinstance(data, str) and self.max_length and len(data) > self.max_length:
+            self.fail("max_length", max_length=self.max_length)  # DRF looks at each character first
         return super().run_validation(data)
 
 
@@ -60,10 +63,8 @@ class SessionSerializer(serializers.ModelSerializer[Session]):
     user_id = serializers.UUIDField(read_only=True)
     memory_mode = MemoryModeField(required=False)
     system_prompt = TextField(required=False, allow_blank=True)
-    metadata = serializers.DictField(required=False)
-    tags = serializers.ListField(
-        child=serializers.CharField(max_length=50), required=False, max_length=50
-    )
+    metadata = MetadataField(required=False)
+    tags = ShortListField(child=serializers.CharField(max_length=50), required=False, max_length=50)
     active_message_id = MessageIdField(required=False, allow_null=True)
 
     class Meta:
@@ -181,6 +182,10 @@ class CallParameters(serializers.Serializer[Any]):
                 "/api-keys/ for a key; a provider's address is the operator's to set."
             )
         demands.check(params)
+        try:
+            bounds.check_params(params)
+        except InvalidInput as error:
+            raise serializers.ValidationError(error.errors) from None
         return params
 
 
@@ -227,7 +232,9 @@ class ChatMessageSerializer(serializers.Serializer[Any]):
 class ChatCompletionRequest(CallParameters):
     """A whole conversation for a model; nothing of it is stored."""
 
-    messages = ChatMessageSerializer(many=True, allow_empty=False)
+    messages: serializers.ListSerializer[Any] = serializers.ListSerializer(
+        child=ChatMessageSerializer(), allow_empty=False, max_length=settings.MAX_MESSAGES
+    )
 
 
 class ImageCompletionRequest(serializers.Serializer[Any]):

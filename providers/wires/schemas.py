@@ -6,10 +6,10 @@ overflows. A wire checks both before it walks, expands or sends what a client wr
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from itertools import chain, islice
+from collections.abc import Mapping
 from typing import Any
 
+from providers.extent import excess
 from providers.wires.parameters import refused
 
 MAX_DEPTH = 64
@@ -22,18 +22,8 @@ MAX_BYTES = 2 * 1024 * 1024
 
 def check_bounds(value: object, name: str, provider: str) -> None:
     """Raise ProviderRefused if `value`, the parameter `name`, is too deep, too many or too long."""
-    room, size, level = MAX_NODES, 0, [value]
-    for _ in range(MAX_DEPTH):
-        room -= len(level)
-        if room < 0:
-            raise refused(provider, f"takes no {name} of more than {MAX_NODES} values.", name)
-        size += sum(_bytes(item) for item in level)
-        if size > MAX_BYTES:
-            raise refused(provider, f"takes no {name} of more than {MAX_BYTES} bytes.", name)
-        level = list(islice(chain.from_iterable(map(_inner, level)), room + 1))
-        if not level:
-            return
-    raise refused(provider, f"takes no {name} of more than {MAX_DEPTH} levels.", name)
+    if too_much := excess(value, depth=MAX_DEPTH, values=MAX_NODES, size=MAX_BYTES):
+        raise refused(provider, f"takes no {name} of more than {too_much}.", name)
 
 
 def object_schema(schema: object, name: str, provider: str) -> dict[str, Any]:
@@ -46,17 +36,3 @@ def object_schema(schema: object, name: str, provider: str) -> dict[str, Any]:
     if not isinstance(schema, Mapping):
         raise refused(provider, f"takes as {name} a JSON schema, which is an object.", name)
     return {**schema} if "type" in schema else {"type": "object", **schema}
-
-
-def _inner(item: object) -> Iterable[object]:
-    if isinstance(item, Mapping):
-        return item.values()
-    return item if isinstance(item, list) else ()
-
-
-def _bytes(item: object) -> int:
-    if isinstance(item, str):
-        return len(item.encode(errors="replace"))
-    if isinstance(item, Mapping):
-        return sum(len(str(key).encode(errors="replace")) for key in item)
-    return 0

@@ -38,7 +38,12 @@ from rini.web.http import (
 
 class OneShotChatRequest(serializers.Serializer[Any]):
     message = TextField()
-    conversation_history = ChatMessageSerializer(many=True, required=False, allow_null=True)
+    conversation_history: serializers.ListSerializer[Any] = serializers.ListSerializer(
+        child=ChatMessageSerializer(),
+        required=False,
+        allow_null=True,
+        max_length=settings.MAX_MESSAGES,
+    )
     system_prompt = TextField(required=False, allow_null=True, allow_blank=True)
     model = serializers.CharField(required=False, allow_null=True, allow_blank=True, max_length=251)
     temperature = serializers.FloatField(required=False, allow_null=True)

@@ -33,6 +33,7 @@ from rini.dialects.session_chat import translate
 from rini.errors import NotFound, RiniError, sentence
 from rini.storage.database import in_database
 from rini.web import query
+from rini.web.fields import MetadataField
 from rini.web.http import (
     Endpoint,
     EventStream,
@@ -49,7 +50,7 @@ Answer = AsyncGenerator[list[JournalEvent], None]
 
 
 class NewSession(serializers.Serializer[Any]):
-    metadata = serializers.DictField(required=False, allow_null=True)
+    metadata = MetadataField(required=False, allow_null=True)
 
 
 class SessionChatRequest(serializers.Serializer[Any]):

@@ -1,0 +1,71 @@
+"""What a request to a model may hold at most, whatever vendor it is for.
+
+Checked where a request is accepted: before anything counts, stores, expands or translates it. A few
+hundred bytes of nested ``$ref`` can stand for gigabytes, and a million small texts for as many
+objects.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from django.conf import settings
+
+from providers.extent import excess
+from providers.types import ChatMessage, EmbeddingInput
+from rini.errors import InvalidInput
+
+
+def check_messages(messages: Sequence[ChatMessage]) -> None:
+    """Raise `InvalidInput` for too many messages, or for a text in one that is too long."""
+    if len(messages) > settings.MAX_MESSAGES:
+        raise _invalid("messages", f"Send at most {settings.MAX_MESSAGES} messages.")
+    for place, message in enumerate(messages):
+        _check_texts(f"messages[{place}]", _texts(message))
+
+
+def check_params(params: Mapping[str, Any]) -> None:
+    """Raise `InvalidInput` for parameters that are too many, too long, or too deep."""
+    for name in ("tools", "functions"):
+        described = params.get(name)
+        if isinstance(described, list) and len(described) > settings.MAX_TOOLS:
+            raise _invalid(name, f"Describe at most {settings.MAX_TOOLS} tools.")
+    for name, value in params.items():
+        if too_much := excess(
+            value,
+            depth=settings.MAX_SCHEMA_DEPTH,
+            values=settings.MAX_SCHEMA_VALUES,
+            size=settings.MAX_PARAMETERS_BYTES,
+        ):
+            raise _invalid(name, f"This parameter has more than {too_much}.")
+
+
+def check_inputs(inputs: Sequence[EmbeddingInput]) -> None:
+    """Raise `InvalidInput` for too many inputs to embed, or for one that is too long."""
+    if len(inputs) > settings.MAX_EMBEDDING_INPUTS:
+        raise _invalid("input", f"Send at most {settings.MAX_EMBEDDING_INPUTS} inputs.")
+    _check_texts("input", (one for one in inputs if isinstance(one, str)))
+
+
+def _texts(message: ChatMessage) -> Iterator[str]:
+    """Everything in a message that is counted as text: not its pictures and files."""
+    content, calls = message.get("content"), message.get("tool_calls")
+    yield from (value for value in message.values() if isinstance(value, str))
+    for part in content if isinstance(content, list) else ():
+        if isinstance(part, Mapping) and isinstance(part.get("text"), str):
+            yield part["text"]
+    for call in calls if isinstance(calls, list) else ():
+        function = call.get("function") if isinstance(call, Mapping) else None
+        if isinstance(function, Mapping) and isinstance(function.get("arguments"), str):
+            yield function["arguments"]
+
+
+def _check_texts(field: str, texts: Iterator[str]) -> None:
+    most = settings.MAX_TEXT_CHARACTERS
+    if any(len(text) > most for text in texts):
+        raise _invalid(field, f"A text has at most {most} characters.")
+
+
+def _invalid(field: str, message: str) -> InvalidInput:
+    return InvalidInput(message, errors={field: [message]})

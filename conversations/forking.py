@@ -8,7 +8,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from accounts.models import User
-from conversations import fields, search, tree
+from conversations import fields, room, search, tree
 from conversations.answering import transcript
 from conversations.fields import Goes
 from conversations.models import Message, MessageStatus, Session
@@ -40,12 +40,17 @@ _COPY = f"""
     SELECT max(new_id) FROM original
 """  # noqa: S608  # columns of `fields`
 
+_SIZE = """
+    SELECT coalesce(sum(octet_length(content) + octet_length(reasoning)), 0)
+    FROM conversations_message WHERE id = ANY(%s)
+"""
+
 
 @transaction.atomic
 def fork(user: User, session_id: UUID, message_id: int) -> Session:
     """A new session with the path down to a message. The copies are the user's as the originals.
 
-    Raises `NotFound`, and `Conflict` while a message of the path is being written.
+    Raises `NotFound`, `StorageFull`, and `Conflict` while a message of the path is being written.
     """
     source = transcript.session_of(user, session_id)
     path = tree.path_ids(source.id, message_id)
@@ -53,6 +58,8 @@ def fork(user: User, session_id: UUID, message_id: int) -> Session:
         raise NotFound(f"Message {message_id} not found in session {session_id}.")
     if Message.objects.filter(id__in=path, status=MessageStatus.STREAMING).exists():
         raise Conflict("An answer of this path is still being written. Fork it when it has ended.")
+    [(size,)] = execute(_SIZE, [path])
+    room.take(user.pk, source.system_prompt, size=size, messages=len(path))
     copy = Session.objects.create(user=user, **{name: getattr(source, name) for name in _KEPT})
     [(copy.active_message_id,)] = execute(_COPY, {"path": path, "session": copy.id})
     copy.last_accessed = timezone.now()

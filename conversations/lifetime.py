@@ -11,11 +11,13 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
+import orjson
 from django.db import transaction
 from django.db.models import Exists, OuterRef
 from django.utils import timezone
 
 from accounts.models import User
+from conversations import room
 from conversations.answering import stopping, transcript
 from conversations.models import (
     Generation,
@@ -33,6 +35,7 @@ DELETED_AT_ONCE = 1000
 
 def create(user: User, expires_after: timedelta, metadata: dict[str, Any]) -> Session:
     """A session that runs out. It takes no part in the user's memory."""
+    room.take(user.pk, size=len(orjson.dumps(metadata)), messages=0)
     return Session.objects.create(
         user=user,
         metadata=metadata,

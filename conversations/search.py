@@ -56,7 +56,11 @@ class Hit:
 
 def index_messages(messages: Iterable[Message]) -> None:
     """Make stored messages findable; those without any text are left out."""
-    rows = [(message.pk, lexical.tsvector(message.content)) for message in messages]
+    store_terms([(message.pk, lexical.tsvector(message.content)) for message in messages])
+
+
+def store_terms(rows: Iterable[tuple[int, str]]) -> None:
+    """`index_messages` for terms that are known: by the messages' ids."""
     found = [(pk, terms) for pk, terms in rows if terms]
     if found:
         execute(_MESSAGES, [list(column) for column in zip(*found, strict=True)])

@@ -6,12 +6,14 @@ a long conversation opens as fast as a short one.
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
+from django.conf import settings
 from django.db.models import Q, QuerySet
 
 from conversations.models import Message
@@ -138,8 +140,17 @@ class FromEnd:
         return list(self.messages.order_by("-id")[part])[::-1]
 
 
-def sibling_ids(messages: Iterable[Message]) -> dict[int, list[int]]:
-    """For each message, by its id, the ids of all versions of it, itself among them, oldest first.
+@dataclass(frozen=True, slots=True)
+class Siblings:
+    """The versions of a message, itself among them: the ids of those around it, oldest first, and
+    how many there are."""
+
+    ids: list[int]
+    count: int
+
+
+def siblings_of(messages: Iterable[Message]) -> dict[int, Siblings]:
+    """The versions of each message, by its id; at most `MAX_SIBLINGS` are named.
 
     The versions of a message have its parent; those of a root are the roots of its session.
     """
@@ -155,9 +166,15 @@ def sibling_ids(messages: Iterable[Message]) -> dict[int, list[int]]:
     ):
         versions[parent or session].append(id_)
     return {
-        message.pk: versions[message.parent_message_id or message.session_id]
+        message.pk: _around(message.pk, versions[message.parent_message_id or message.session_id])
         for message in messages
     }
+
+
+def _around(id_: int, ids: list[int]) -> Siblings:
+    most = settings.MAX_SIBLINGS
+    begin = max(0, min(bisect_left(ids, id_) - most // 2, len(ids) - most))
+    return Siblings(ids[begin : begin + most], len(ids))
 
 
 _NODES = """

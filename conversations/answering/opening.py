@@ -18,6 +18,7 @@ from django.db import transaction
 from accounts.authentication import Caller
 from billing.holds import Payer
 from billing.purposes import Purpose
+from conversations import room
 from conversations.answering import context, gathering, parallel, transcript
 from conversations.answering.choice import Choice
 from conversations.answering.context import History
@@ -48,9 +49,10 @@ def open_turn(
     """Store a user's message and the answer that is to come below it.
 
     The message follows `parent_message_id`, else the session's active message. Raises `NotFound`,
-    `InvalidInput`, `ContextTooLong`, `RateLimited`, or what `catalogue.resolve` does; then nothing
-    is stored.
+    `StorageFull`, `InvalidInput`, `ContextTooLong`, `RateLimited`, or what `catalogue.resolve`
+    does; then nothing is stored.
     """
+    room.take(caller.user.pk, text, session_id=session_id, messages=2, size=_file_bytes(attachment))
     with transaction.atomic():
         session = transcript.locked_session(caller.user, session_id)
         route = transcript.route(caller, choice.provider, choice.model, session)
@@ -58,6 +60,10 @@ def open_turn(
         question = transcript.new_question(session, parent, text, attachment)
         turn = open_answer(caller, session, question, route, choice)
     return with_history(turn)
+
+
+def _file_bytes(attachment: Attachment | None) -> int:
+    return room.FILE_BYTES if attachment else 0
 
 
 def open_answer(
@@ -78,6 +84,7 @@ def open_passing_turn(caller: Caller, messages: Sequence[ChatMessage], choice: C
     process, and are deleted after `PASSING_FOR`. Raises what `catalogue.resolve` does.
     """
     route = transcript.route(caller, choice.provider, choice.model)
+    room.take(caller.user.pk, messages[-1]["content"], messages=2)
     with transaction.atomic():
         session = Session.objects.create(
             user=caller.user,

@@ -8,7 +8,7 @@ from django.db import transaction
 
 from accounts.authentication import Caller
 from accounts.models import User
-from conversations import search
+from conversations import room, search
 from conversations.answering import opening, transcript
 from conversations.answering.choice import Choice
 from conversations.answering.turn import Turn
@@ -34,6 +34,7 @@ def append(
 
     It follows `parent_message_id`, else the active message. Raises `NotFound`.
     """
+    room.take(user.pk, content, session_id=session_id)
     session = transcript.locked_session(user, session_id)
     message = Message.objects.create(
         session=session,
@@ -55,6 +56,7 @@ def edit(caller: Caller, message_id: int, text: str, choice: Choice) -> Turn:
     """
     with transaction.atomic():
         former, session = _locked(caller.user, message_id)
+        room.take(caller.user.pk, text, session_id=session.id, messages=2)
         if former.role != Role.USER:
             raise InvalidInput(
                 f"Message {message_id} is the {former.role}'s: only a user's can be edited. "
@@ -76,6 +78,7 @@ def regenerate(caller: Caller, message_id: int, choice: Choice) -> Turn:
     """
     with transaction.atomic():
         former, session = _locked(caller.user, message_id)
+        room.take(caller.user.pk, session_id=session.id)
         question = former if former.role == Role.USER else former.parent_message
         if question is None or question.role != Role.USER:
             raise InvalidInput(f"Message {message_id} is no answer to a user's message.")

@@ -25,7 +25,9 @@ from rini.web.http import validated
 from rini.web.routes import MESSAGE_PATTERN, Resource
 
 _SIBLINGS = OpenApiParameter(
-    "siblings", bool, description="Give each message its place in the tree, `sibling_ids`."
+    "siblings",
+    bool,
+    description="Give each message its place in the tree, `sibling_ids` and `sibling_count`.",
 )
 _FROM = OpenApiParameter(
     "from", str, description="`start` or `end`: where `skip` counts from. Pages are oldest first."
@@ -51,7 +53,7 @@ class MessagesResource(Resource[Message]):
         shown = with_text_so_far(messages)
         if not query.flag(self.request, "siblings"):
             return MessageSerializer(shown, many=True).data
-        siblings = tree.sibling_ids(shown)
+        siblings = tree.siblings_of(shown)
         return PlacedMessage(shown, many=True, context={"siblings": siblings}).data
 
     def page(self, messages: Any) -> Response:

@@ -18,6 +18,7 @@ from conversations.api.serializers import SessionSerializer
 from conversations.files import importing
 from conversations.files.import_format import ImportedFile
 from conversations.models import Session
+from rini.storage import database
 from rini.web import query
 from rini.web.api_schema import problems
 from rini.web.http import validated
@@ -85,12 +86,13 @@ class SessionViewSet(ListModelMixin, RetrieveModelMixin, Resource[Session]):
     @extend_schema(
         summary="Import sessions",
         request=ImportedFile,
-        responses={201: SessionSerializer, **problems(400, 401, 413)},
+        responses={201: SessionSerializer, **problems(400, 401, 413, 503)},
     )
     @action(detail=False, methods=["post"], url_path="import")
     def import_(self, request: Request) -> Response:
         """Make a session of Rini's JSON, or of one conversation of ChatGPT's export; of a list of
         those (the whole `conversations.json`) a list of sessions."""
+        database.give_back()  # what comes now takes seconds: parsing the file, and reading it
         made = importing.from_file(caller_in(request).user, request.data)
         return Response(self.get_serializer(made, many=isinstance(made, list)).data, 201)
 

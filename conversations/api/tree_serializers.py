@@ -8,18 +8,29 @@ from rest_framework import serializers
 
 from conversations.api.serializers import MessageIdField, MessageSerializer
 from conversations.models import MessageStatus, Role
+from conversations.tree import Siblings
 
 
 class PlacedMessage(MessageSerializer):
-    """A message with its place in the tree: the versions of it, itself among them, oldest first."""
+    """A message with its place in the tree: the versions of it, itself among them, oldest first.
+
+    Of many the ids of those around it; `sibling_count` is of all.
+    """
 
     sibling_ids = serializers.SerializerMethodField()
+    sibling_count = serializers.SerializerMethodField()
 
     class Meta(MessageSerializer.Meta):
-        fields = [*MessageSerializer.Meta.fields, "sibling_ids"]
+        fields = [*MessageSerializer.Meta.fields, "sibling_ids", "sibling_count"]
 
     def get_sibling_ids(self, message: Any) -> list[int]:
-        siblings: dict[int, list[int]] = self.context["siblings"]
+        return self._siblings(message).ids
+
+    def get_sibling_count(self, message: Any) -> int:
+        return self._siblings(message).count
+
+    def _siblings(self, message: Any) -> Siblings:
+        siblings: dict[int, Siblings] = self.context["siblings"]
         return siblings[message.pk]
 
 

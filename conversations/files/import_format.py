@@ -5,14 +5,15 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any
 
+from django.conf import settings
 from django.utils import timezone
 from rest_framework import serializers
 
 from conversations.api.serializers import MemoryModeField, TextField
 from conversations.files.exporting import FORMAT, VERSION
 from conversations.models import FinishReason, MessageStatus, Role
+from rini.web.fields import MetadataField, ShortListField
 
-MOST_MESSAGES = 100_000
 _ENDED = [status for status in MessageStatus.values if status != MessageStatus.STREAMING]
 
 
@@ -64,8 +65,8 @@ class ImportedSession(serializers.Serializer[Any]):
     system_prompt = TextField(allow_blank=True, required=False, default="")
     memory_mode = MemoryModeField(required=False, default="AUTO")
     model = serializers.CharField(allow_blank=True, max_length=251, required=False, default="")
-    metadata = serializers.DictField(required=False, default=dict)
-    tags = serializers.ListField(
+    metadata = MetadataField(required=False, default=dict)
+    tags = ShortListField(
         child=serializers.CharField(max_length=50), max_length=50, required=False, default=list
     )
     pinned = serializers.BooleanField(required=False, default=False)
@@ -80,11 +81,11 @@ class ImportedFile(serializers.Serializer[Any]):
     format = serializers.ChoiceField(choices=[FORMAT])
     version = serializers.IntegerField(min_value=VERSION, max_value=VERSION)
     session = ImportedSession()
-    messages = ImportedMessage(many=True)
+    messages: serializers.ListSerializer[Any] = serializers.ListSerializer(
+        child=ImportedMessage(), max_length=settings.MAX_IMPORTED_MESSAGES
+    )
 
     def validate_messages(self, messages: list[dict[str, Any]]) -> list[dict[str, Any]]:
-        if len(messages) > MOST_MESSAGES:
-            raise serializers.ValidationError(f"At most {MOST_MESSAGES} messages.")
         for place, message in enumerate(messages, 1):
             if message["number"] != place:
                 raise serializers.ValidationError(

@@ -5,37 +5,80 @@ What a file says of costs and tokens is kept as information. The ledger knows no
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
+from django.conf import settings
 from django.db import transaction
 
 from accounts.models import User
-from conversations import search, tree
+from conversations import room, search, tree
 from conversations.files import chatgpt
 from conversations.files.exporting import MESSAGE_FIELDS, SESSION_FIELDS
 from conversations.files.import_format import ImportedFile
 from conversations.models import Message, Session
 from providers import tokens
-from rini.errors import InvalidInput
+from rini import lexical
+from rini.errors import InvalidInput, Unavailable
 from rini.money import NANO
+from rini.storage import database
 from rini.web.api import field_errors
 
 _BATCH = 1000
+_turn = threading.BoundedSemaphore(1)
+
+
+@dataclass(frozen=True, slots=True)
+class _Ready:
+    """A session of a file, read: `terms` are its messages', for searching."""
+
+    file: Mapping[str, Any]
+    token_counts: Sequence[int]
+    terms: Sequence[str]
 
 
 def from_file(user: User, document: Any) -> Session | list[Session]:
     """The session of Rini's JSON or of one conversation of ChatGPT's, the sessions of a list of
-    those. All or none. Raises `InvalidInput` that says where a file is wrong."""
-    with transaction.atomic():
-        if isinstance(document, list):
-            return [
-                _store(user, _validated(chatgpt.read(one, f"{place}"), f"{place}."))
-                for place, one in enumerate(document)
-            ]
-        if isinstance(document, dict) and "mapping" in document:
-            document = chatgpt.read(document)
-        return _store(user, _validated(document))
+    those. All or none. Raises `InvalidInput` that says where a file is wrong, and `StorageFull`.
+
+    Reading takes most of the time: it holds no database connection, and ends before the transaction
+    begins. One file is read at a time, others wait.
+    """
+    database.give_back()
+    with _one_at_a_time():
+        many = isinstance(document, list)
+        ready = [_read(one, f"{place}" if many else "") for place, one in _numbered(document)]
+        with transaction.atomic():
+            stored = [_store(user, one) for one in ready]
+    return stored if many else stored[0]
+
+
+@contextmanager
+def _one_at_a_time() -> Iterator[None]:
+    if not _turn.acquire(timeout=settings.LARGE_REQUEST_WAIT_SECONDS):
+        raise Unavailable("Other files are being imported: try again shortly.", retry_after=5)
+    try:
+        yield
+    finally:
+        _turn.release()
+
+
+def _numbered(document: Any) -> Iterator[tuple[int, Any]]:
+    conversations = document if isinstance(document, list) else [document]
+    return enumerate(conversations)
+
+
+def _read(document: Any, place: str) -> _Ready:
+    if place or (isinstance(document, dict) and "mapping" in document):
+        document = chatgpt.read(document, place)
+    file = _validated(document, f"{place}." if place else "")
+    contents = [told["content"] for told in file["messages"]]
+    return _Ready(
+        file, [tokens.count(text) for text in contents], [lexical.tsvector(t) for t in contents]
+    )
 
 
 def _validated(document: Any, at: str = "") -> dict[str, Any]:
@@ -51,15 +94,19 @@ def _validated(document: Any, at: str = "") -> dict[str, Any]:
     return dict(file.validated_data)
 
 
-def _store(user: User, file: Mapping[str, Any]) -> Session:
+def _store(user: User, ready: _Ready) -> Session:
+    file = ready.file
+    size = sum(len(told["content"].encode()) for told in file["messages"])
+    room.take(user.pk, file["session"]["system_prompt"], size=size, messages=len(file["messages"]))
     fields = {name: file["session"][name] for name in SESSION_FIELDS}
     session = Session.objects.create(user=user, **fields)
     ids = tree.new_ids(len(file["messages"]))
-    messages = [_message(session, told, ids) for told in file["messages"]]
+    told = zip(file["messages"], ready.token_counts, strict=True)
+    messages = [_message(session, one, count, ids) for one, count in told]
     for at in range(0, len(messages), _BATCH):
-        batch = messages[at : at + _BATCH]
-        Message.objects.bulk_create(batch)
-        search.index_messages(batch)
+        Message.objects.bulk_create(messages[at : at + _BATCH])
+        batch = slice(at, at + _BATCH)
+        search.store_terms(zip(ids[batch], ready.terms[batch], strict=True))
     if (active := file["session"]["active_message"]) is not None:
         session.active_message_id = ids[active - 1]
         session.save(update_fields=["active_message_id"])
@@ -67,11 +114,10 @@ def _store(user: User, file: Mapping[str, Any]) -> Session:
     return session
 
 
-def _message(session: Session, told: Mapping[str, Any], ids: Sequence[int]) -> Message:
+def _message(session: Session, told: Mapping[str, Any], count: int, ids: Sequence[int]) -> Message:
     fields = {name: told[name] for name in MESSAGE_FIELDS if name in told}
     cost = told.get("cost")
-    if "token_count" not in told:
-        fields["token_count"] = tokens.count(told["content"])
+    fields.setdefault("token_count", count)
     return Message(
         id=ids[told["number"] - 1],
         session=session,

@@ -136,6 +136,7 @@ EXAMPLES: dict[str, Any] = {
     "preview": "도쿄에서 하루 동안…",
     "child_ids": [4712],
     "sibling_ids": [4711, 4713],
+    "sibling_count": 2,
     "root_ids": [4709],
     "knowledge_base_id": _ID,
     "knowledge_base_ids": [_ID],

@@ -6,8 +6,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import structlog
+from django.conf import settings
 from django.core.exceptions import PermissionDenied, RequestDataTooBig
 from django.db import InterfaceError, OperationalError
+from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, JsonResponse
 from django.http.response import HttpResponseBase
 from django.views import defaults
@@ -24,6 +26,7 @@ from rini.web.request_id import request_id
 
 PROBLEM_JSON = "application/problem+json"
 MAX_LIMIT = 1000
+ROWS_AT_ONCE = 100
 log = structlog.get_logger(__name__)
 
 
@@ -38,7 +41,7 @@ class SkipLimitPagination(BasePagination):
         default = getattr(view, "default_limit", self.default_limit)
         skip = query.whole(request, "skip") or 0
         limit = query.whole(request, "limit", least=1, most=MAX_LIMIT) or default
-        return list(queryset[skip : skip + limit])
+        return within_bytes(queryset[skip : skip + limit])
 
     def get_paginated_response(self, data: Any) -> Response:
         return Response(data)
@@ -52,6 +55,26 @@ class SkipLimitPagination(BasePagination):
             _parameter("skip", "How many to leave out.", minimum=0, default=0),
             _parameter("limit", "How many to give.", minimum=1, maximum=MAX_LIMIT, default=default),
         ]
+
+
+def within_bytes(rows: Any) -> list[Any]:
+    """The rows of a page. Raises `InvalidInput` as soon as their texts have more than
+    `MAX_PAGE_BYTES`: a thousand rows may be as many megabytes."""
+    page: list[Any] = []
+    size = 0
+    for row in rows.iterator(ROWS_AT_ONCE) if isinstance(rows, QuerySet) else rows:
+        size += _size(row)
+        if size > settings.MAX_PAGE_BYTES:
+            raise errors.InvalidInput(
+                errors={"limit": [f"These are too large together: ask for {len(page)} at most."]}
+            )
+        page.append(row)
+    return page
+
+
+def _size(row: Any) -> int:
+    """About how many bytes a row's texts have."""
+    return sum(len(value) for value in vars(row).values() if isinstance(value, str))
 
 
 def _parameter(name: str, description: str, **schema: int) -> dict[str, Any]:

@@ -148,7 +148,7 @@ def test_messages_tell_their_place_in_the_tree(alice: User, session: str) -> Non
     child, second = add(alice, session, "가", parent=root), add(alice, session, "나", parent=root)
     address = f"/sessions/{session}/messages/"
     placed = {m["id"]: m for m in alice.get(address, params={"all": 1, "siblings": 1}).json()}
-    assert set(placed[root]) == {*FIELDS, "sibling_ids"}
+    assert set(placed[root]) == {*FIELDS, "sibling_ids", "sibling_count"}
     assert placed[root]["sibling_ids"] == placed[third_root]["sibling_ids"] == [root, third_root]
     assert placed[second]["sibling_ids"] == [other_root, child, second]
     opened = alice.get(address, params={"siblings": "true", "from": "end", "limit": 1}).json()

@@ -13,14 +13,13 @@ import unicodedata
 
 import regex
 
+from rini.text import with_few_marks
+
 _PLAIN = {"æ": "ae", "œ": "oe", "þ": "th"} | dict(
     # also Arabic alef wasla, teh marbuta, the forms of yeh, kaf, heh that Persian and Urdu type
     zip("øłđðħŧıٱةۃىیےکہھ", "olddhtiاههيييكهه", strict=True)
 )
 _PLAIN_LETTERS = regex.compile(rf"[{''.join(_PLAIN)}[\p{{Nd}}--[0-9]]]", regex.V1)
-# The canonical ordering of marks is quadratic; Unicode's stream-safe format (UAX #15) allows 30.
-# The half-width sound marks of kana are letters that become marks.
-_TOO_MANY_MARKS = regex.compile(r"([\p{M}\uFF9E\uFF9F]{30})[\p{M}\uFF9E\uFF9F]+")
 _MARKS = r"[\p{M}&&[\p{Inherited}\p{Latin}\p{Greek}\p{Cyrillic}\p{Hebrew}\p{Arabic}\p{Syriac}]]"
 _KANA_SOUND_MARKS = r"[\u3099\u309A]"
 _JOINERS = r"[\p{Default_Ignorable_Code_Point}\u0640]"  # soft hyphens, Arabic tatweel …
@@ -39,7 +38,7 @@ def fold(text: str) -> str:
     """
     if text.isascii():
         return text.lower()
-    parts = unicodedata.normalize("NFKD", _TOO_MANY_MARKS.sub(r"\1", text))
+    parts = unicodedata.normalize("NFKD", with_few_marks(text))
     bare = _LEFT_OUT.sub("", parts[: _MAX_GROWTH * len(text)]).casefold()
     plain = _PLAIN_LETTERS.sub(_plain, bare)
     return unicodedata.normalize("NFKC", plain)

@@ -8,12 +8,12 @@ from __future__ import annotations
 from django.contrib import admin
 from django.urls import include, path, re_path
 from drf_spectacular.views import (
-    SpectacularJSONAPIView,
     SpectacularRedocView,
     SpectacularSwaggerSplitView,
 )
 
 from rini import service
+from rini.openapi.views import Document
 
 handler400 = "rini.web.api.bad_request"
 handler403 = "rini.web.api.permission_denied"
@@ -24,7 +24,7 @@ urlpatterns = [
     path("", service.index),
     re_path(r"^livez/?$", service.livez),
     re_path(r"^readyz/?$", service.readyz),
-    re_path(r"^openapi\.json/?$", SpectacularJSONAPIView.as_view(), name="schema"),
+    re_path(r"^openapi\.json/?$", Document.as_view(), name="schema"),
     re_path(r"^docs/?$", SpectacularSwaggerSplitView.as_view(url_name="schema")),
     re_path(r"^redoc/?$", SpectacularRedocView.as_view(url_name="schema")),
     path("admin/", admin.site.urls),

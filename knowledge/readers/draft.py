@@ -7,7 +7,7 @@ from itertools import chain, islice
 
 from knowledge.readers.limits import Limits, Unreadable
 from knowledge.reading import Block, BlockKind, Reading
-from rini.text import storable
+from rini.text import composed, storable
 
 ROWS_CHARACTERS = 600  # about what one passage holds, so that each passage has the header
 HEADING_CHARACTERS = 200
@@ -31,7 +31,7 @@ def clean(text: str) -> str:
     if _MEANINGLESS.search(text):
         text = _MEANINGLESS.sub("", text)
     text = _RADICALS.sub(lambda found: unicodedata.normalize("NFKC", found[0]), storable(text))
-    return unicodedata.normalize("NFC", text)
+    return composed(text)
 
 
 def one_line(text: str) -> str:

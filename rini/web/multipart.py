@@ -18,6 +18,7 @@ from rest_framework.exceptions import UnsupportedMediaType
 from starlette.requests import Request
 
 from rini.errors import InvalidInput
+from rini.text import composed
 from rini.web.parsing import if_large_aside, read_body
 
 MAX_NAME_CHARACTERS = 255
@@ -59,7 +60,7 @@ async def form_body(request: Request) -> Form:
 
 def harmless(name: str) -> str:
     """A file's name as data: no path, nothing invisible, and its letters composed (NFC)."""
-    name = unicodedata.normalize("NFC", name).replace("\\", "/").rpartition("/")[2]
+    name = composed(name).replace("\\", "/").rpartition("/")[2]
     visible = "".join(c for c in name if unicodedata.category(c) not in {"Cc", "Cf", "Cs", "Co"})
     return visible.strip()[-MAX_NAME_CHARACTERS:]
 

@@ -48,6 +48,14 @@ def check_inputs(inputs: Sequence[EmbeddingInput]) -> None:
     _check_texts("input", (one for one in inputs if isinstance(one, str)))
 
 
+def check_calls(inputs: int, at_once: int) -> None:
+    """Raise `InvalidInput` for more inputs than a vendor that takes `at_once` embeds in so many
+    calls as one request may make."""
+    most = settings.MAX_EMBEDDING_CALLS * at_once
+    if inputs > most:
+        raise _invalid("input", f"Send at most {most} inputs to this provider.")
+
+
 def _texts(message: ChatMessage) -> Iterator[str]:
     """Everything in a message that is counted as text: not its pictures and files."""
     content, calls = message.get("content"), message.get("tool_calls")

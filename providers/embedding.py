@@ -139,6 +139,7 @@ def prepare(
     bounds.check_inputs(inputs)
     bounds.check_params(params)
     route = catalogue.resolve(caller, provider=provider, model=model, kind=ModelKind.EMBEDDING)
+    bounds.check_calls(len(inputs), vendor(route.target.provider).inputs_per_embedding_call)
     told = _in_words_of(route.target.provider, input_type)
     payer = Payer.of(caller, Purpose.EMBEDDING)
     return Embedding(route.target, inputs, {**told, **params}, payer)

@@ -25,7 +25,7 @@ class TextEmbeddings(Endpoint):
         responses={200: EmbeddingAnswer, **problems(400, 401, 403, 429, 502, 503, 504)},
     )
     async def post(self, request: Request) -> Response:
-        """The vectors of texts, in their order; of any number, in as many requests as it takes."""
+        """The vectors of texts, in their order: of some thousands, in as many calls as it takes."""
         caller = await caller_of(request.headers)
         body = await valid_body(EmbeddingRequest, request)
         call = await in_database(

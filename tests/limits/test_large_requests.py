@@ -134,7 +134,17 @@ def test_too_many_inputs_are_refused(
     with undisturbed(server):
         answer = alice.post(address, content=body, headers=JSON)
     assert answer.status_code == 400
-    assert "2048" in answer.text
+    assert "10000" in answer.text
+    assert not stage.calls
+
+
+def test_one_request_makes_so_many_calls_of_a_vendor(alice: User, stage: Stage) -> None:
+    key = {"model_provider": "google", "api_key_value": "sk-alice-0123456789abcdef"}
+    assert alice.post("/api-keys/", json=key).status_code == 201
+    body = {"model": "google/gemini-embedding-001", "input": ["가"] * 5001}
+    answer = alice.post("/v1/embeddings", json=body)
+    assert answer.status_code == 400, answer.text
+    assert "5000" in answer.text
     assert not stage.calls
 
 

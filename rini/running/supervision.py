@@ -188,7 +188,9 @@ class Supervisor:
             if output:
                 output.close()
         record = self._records / f"{program.name}.pid"
-        record.write_text(f"{process.pid} {int(program.stop_signal)} {_birth(process.pid)}")
+        draft = record.with_suffix(".draft")  # who reads the record finds it whole or not at all
+        draft.write_text(f"{process.pid} {int(program.stop_signal)} {_birth(process.pid)}")
+        draft.rename(record)
         if process.stdin:
             with contextlib.suppress(BrokenPipeError):  # its death is noticed by whoever waits
                 process.stdin.write(program.input.encode())

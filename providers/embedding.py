@@ -19,6 +19,7 @@ from providers.metering import Metered
 from providers.models import ModelKind
 from providers.types import EmbeddingInput, Embeddings, InputType, Target
 from providers.vendors import vendor
+from rini.translation import gettext as _
 
 
 class Embedding(Metered):
@@ -111,7 +112,10 @@ class Embedding(Metered):
 def _in_order(data: Sequence[Any], inputs: int, target: Target) -> list[Any]:
     """The vectors by their index. Raises ProviderFailed unless there is one for each input."""
     if len(data) != inputs or not all(isinstance(v, dict) and v.get("embedding") for v in data):
-        raise ProviderFailed(f"{target.provider} did not answer {inputs} inputs with as many.")
+        raise ProviderFailed(
+            _("%(provider)s did not return %(inputs)s vectors for %(inputs)s inputs.")
+            % {"provider": target.provider, "inputs": inputs}
+        )
     return sorted(data, key=_index)
 
 

@@ -22,6 +22,7 @@ import orjson
 from providers import tokens
 from providers.naming import invalid
 from providers.types import ChatRequest
+from rini.translation import gettext as _
 
 PICTURE = 5_000
 """Claude's largest (4,784), above OpenAI's (1,536 patches × 2.46) and Gemini's (some tiles)."""
@@ -78,7 +79,7 @@ def _json(request: ChatRequest) -> bytes:
     try:
         return orjson.dumps([list(request.messages), dict(request.params)])
     except orjson.JSONEncodeError:
-        raise invalid("messages", "invalid_input", "The request nests too deep.") from None
+        raise invalid("messages", "invalid_input", _("The request is nested too deeply.")) from None
 
 
 def _taken_out(file: _File) -> int:

@@ -6,6 +6,7 @@ from typing import Any
 
 from django.conf import settings
 from django.utils import timezone
+from django.utils.translation import gettext_lazy
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
@@ -16,13 +17,16 @@ from providers.naming import find_provider
 from rini.errors import InvalidInput
 from rini.money import dollars
 from rini.secrets.secret import Secret
+from rini.translation import gettext as _
 
 
 class KeyValue(serializers.CharField):
     """A vendor's key, as a `Secret`. What no HTTP header can carry is refused, not repeated."""
 
     default_error_messages = {
-        "unprintable": "A key has no spaces, line breaks or letters beyond ASCII: copy it again."
+        "unprintable": gettext_lazy(
+            "A key has no spaces, line breaks or letters beyond ASCII: copy it again."
+        )
     }
 
     def __init__(self, **options: Any) -> None:
@@ -78,7 +82,7 @@ class KeyChange(serializers.Serializer[ApiKey]):
     def validate_model_provider(self, slug: str) -> str:
         if self.instance is not None and slug != self.instance.provider_id:
             raise serializers.ValidationError(
-                "A key stays with its provider. Delete this one and add one for the other."
+                _("A key stays with its provider. Delete this one and add one for the other.")
             )
         return slug
 

@@ -31,6 +31,7 @@ from rini.models import PeriodicTask, Process
 from rini.money import NANO
 from rini.storage import valkey
 from rini.storage.database import in_database
+from rini.translation import gettext as _
 from rini.web.api_schema import problems
 from rini.web.http import Endpoint, route
 
@@ -59,7 +60,9 @@ def _admit(request: Request) -> None:
     given = request.headers.get("authorization", "").removeprefix("Bearer ").encode()
     expected = settings.METRICS_TOKEN.reveal().encode()
     if not expected or not hmac.compare_digest(given, expected):
-        raise NotAuthenticated("Metrics are for this machine, or for who has METRICS_TOKEN.")
+        raise NotAuthenticated(
+            _("Metrics are for this machine and for callers with METRICS_TOKEN.")
+        )
 
 
 def _is_local(request: Request) -> bool:

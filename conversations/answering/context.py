@@ -20,6 +20,7 @@ from conversations.tree import PathTurn
 from providers import tokens
 from providers.catalogue import Route
 from providers.errors import ContextTooLong
+from rini.translation import gettext as _
 
 # Vendors' tokenizers differ from ours, and a prompt has more than its texts.
 _USABLE_TENTHS = 9
@@ -49,8 +50,12 @@ def check(system_prompt: str, question: prompt.Turn, route: Route) -> None:
     least = tokens.count(system_prompt, model) + prompt.size_of(_counted([question], model)[0])
     if least > window:
         raise ContextTooLong(
-            f"The message and the system prompt have about {least} tokens; {route.target.provider}/"
-            f"{model} takes {window}. Shorten them, or choose a model that takes more."
+            _(
+                "The message and the system prompt have about %(least)s tokens; "
+                "%(provider)s/%(model)s takes %(window)s. Shorten them, or choose a model that "
+                "takes more."
+            )
+            % {"least": least, "provider": route.target.provider, "model": model, "window": window}
         )
 
 

@@ -16,13 +16,14 @@ from conversations.files import attachments
 from conversations.models import Generation, Message, Role, Session
 from providers import tokens
 from rini.errors import InvalidInput, NotFound
+from rini.translation import gettext as _
 
 
 def message_of(user: User, message_id: int) -> Message:
     """The user's message; raises `NotFound`, also for somebody else's."""
     found = Message.objects.visible_to(user).filter(id=message_id).first()
     if found is None:
-        raise NotFound(f"Message {message_id} not found.")
+        raise NotFound(_("Message %(message_id)s not found.") % {"message_id": message_id})
     return found
 
 
@@ -57,8 +58,11 @@ def edit(caller: Caller, message_id: int, text: str, choice: Choice) -> Turn:
         former, session = _locked(caller.user, message_id)
         if former.role != Role.USER:
             raise InvalidInput(
-                f"Message {message_id} is the {former.role}'s: only a user's can be edited. "
-                "POST /messages/{id}/regenerate makes another answer."
+                _(
+                    "Message %(message_id)s has the role %(role)s: only a user's can be edited. "
+                    "POST /messages/{id}/regenerate makes another answer."
+                )
+                % {"message_id": message_id, "role": former.role}
             )
         question = transcript.new_question(
             session, former.parent_message_id, text, attachments.of(former)
@@ -78,7 +82,10 @@ def regenerate(caller: Caller, message_id: int, choice: Choice) -> Turn:
         former, session = _locked(caller.user, message_id)
         question = former if former.role == Role.USER else former.parent_message
         if question is None or question.role != Role.USER:
-            raise InvalidInput(f"Message {message_id} is no answer to a user's message.")
+            raise InvalidInput(
+                _("Message %(message_id)s is not an answer to a user's message.")
+                % {"message_id": message_id}
+            )
         turn = _opened(caller, session, question, choice, former)
     return opening.with_history(turn)
 

@@ -27,6 +27,7 @@ from conversations.message_json import message_data
 from providers.gateway import Call
 from rini.errors import InvalidInput
 from rini.storage.database import in_database
+from rini.translation import gettext as _
 from rini.web import query
 from rini.web.api_schema import problems
 from rini.web.http import (
@@ -165,7 +166,7 @@ def _text_completion(body: dict[str, Any], caller: Caller) -> tuple[dict[str, An
     if body.get("session_id"):
         return body, open_turn(caller, body["session_id"], body)
     if body.get("parent_message_id"):
-        raise InvalidInput(errors={"parent_message_id": ["It needs a session_id."]})
+        raise InvalidInput(errors={"parent_message_id": [_("This needs a session_id.")]})
     messages = [{"role": "user", "content": body["text"]}]
     return body, stateless.prepare(caller, messages, choice_of(body))
 

@@ -16,6 +16,7 @@ from conversations.tree import PathTurn
 from providers.asking import Question
 from providers.models import WireKind
 from rini.errors import InvalidInput
+from rini.translation import gettext as _
 
 _LONGEST = 80
 _READ = 2000  # characters of each message: what it is about shows at its beginning
@@ -46,7 +47,7 @@ def untitled(
     """
     said = [turn for turn in _beginning(session) if turn.content]
     if not said:
-        raise InvalidInput("The session has no messages yet that a title could come from.")
+        raise InvalidInput(_("The session has no messages yet that a title could come from."))
     route = transcript.route(caller, provider, model, session, transcript.last_model(session))
     first_words = clean(said[0].content)
     if route.target.wire == WireKind.DEMO:

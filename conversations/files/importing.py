@@ -19,6 +19,7 @@ from conversations.models import Message, Session
 from providers import tokens
 from rini.errors import InvalidInput
 from rini.money import NANO
+from rini.translation import gettext as _
 from rini.web.api import field_errors
 
 _BATCH = 1000
@@ -41,8 +42,10 @@ def from_file(user: User, document: Any) -> Session | list[Session]:
 def _validated(document: Any, at: str = "") -> dict[str, Any]:
     if not isinstance(document, dict) or "format" not in document:
         raise InvalidInput(
-            "This is neither Rini's JSON nor ChatGPT's conversations.json: send what GET "
-            "/sessions/{id}/export gave, or that file's content."
+            _(
+                "This is neither Rini's JSON nor ChatGPT's conversations.json: send what GET "
+                "/sessions/{id}/export gave, or that file's content."
+            )
         )
     file = ImportedFile(data=document)
     if not file.is_valid():

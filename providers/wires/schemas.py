@@ -11,6 +11,7 @@ from itertools import chain, islice
 from typing import Any
 
 from providers.wires.parameters import refused
+from rini.translation import gettext as _
 
 MAX_DEPTH = 64
 """Levels of JSON: a property of an object takes two."""
@@ -23,17 +24,31 @@ MAX_BYTES = 2 * 1024 * 1024
 def check_bounds(value: object, name: str, provider: str) -> None:
     """Raise ProviderRefused if `value`, the parameter `name`, is too deep, too many or too long."""
     room, size, level = MAX_NODES, 0, [value]
-    for _ in range(MAX_DEPTH):
+    for __ in range(MAX_DEPTH):
         room -= len(level)
         if room < 0:
-            raise refused(provider, f"takes no {name} of more than {MAX_NODES} values.", name)
+            raise refused(
+                provider,
+                _("takes no %(name)s of more than %(most)s values.")
+                % {"name": name, "most": MAX_NODES},
+                name,
+            )
         size += sum(_bytes(item) for item in level)
         if size > MAX_BYTES:
-            raise refused(provider, f"takes no {name} of more than {MAX_BYTES} bytes.", name)
+            raise refused(
+                provider,
+                _("takes no %(name)s of more than %(most)s bytes.")
+                % {"name": name, "most": MAX_BYTES},
+                name,
+            )
         level = list(islice(chain.from_iterable(map(_inner, level)), room + 1))
         if not level:
             return
-    raise refused(provider, f"takes no {name} of more than {MAX_DEPTH} levels.", name)
+    raise refused(
+        provider,
+        _("takes no %(name)s of more than %(most)s levels.") % {"name": name, "most": MAX_DEPTH},
+        name,
+    )
 
 
 def object_schema(schema: object, name: str, provider: str) -> dict[str, Any]:
@@ -44,7 +59,11 @@ def object_schema(schema: object, name: str, provider: str) -> dict[str, Any]:
     if schema is None:
         return {"type": "object", "properties": {}}
     if not isinstance(schema, Mapping):
-        raise refused(provider, f"takes as {name} a JSON schema, which is an object.", name)
+        raise refused(
+            provider,
+            _("takes %(name)s as a JSON schema, which is an object.") % {"name": name},
+            name,
+        )
     return {**schema} if "type" in schema else {"type": "object", **schema}
 
 

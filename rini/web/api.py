@@ -19,6 +19,7 @@ from rest_framework.views import APIView, set_rollback
 
 from rini import errors
 from rini.errors import Forbidden, RiniError, problem
+from rini.translation import gettext as _
 from rini.web import query, refusals
 from rini.web.request_id import request_id
 
@@ -142,7 +143,9 @@ def problem_response(error: RiniError) -> JsonResponse:
 
 
 def page_not_found(request: HttpRequest, exception: Exception) -> JsonResponse:
-    return problem_response(errors.NotFound(f"There is no {request.path} here; see /docs."))
+    return problem_response(
+        errors.NotFound(_("There is no %(path)s here; see /docs.") % {"path": request.path})
+    )
 
 
 def permission_denied(request: HttpRequest, exception: Exception) -> HttpResponseBase:

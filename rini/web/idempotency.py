@@ -31,6 +31,7 @@ from rini.secrets import sealed
 from rini.secrets.secret import Secret
 from rini.storage import heartbeat
 from rini.storage.statements import execute
+from rini.translation import gettext as _
 
 SALT = "rini.web.idempotency"
 UNGUESSABLE_CHARACTERS = 32
@@ -66,7 +67,7 @@ def asked(
     `owner` is a user's id and what spoke for the user, `address` the path with its query.
     """
     if not (0 < len(key) <= 255 and key.isascii() and key.isprintable()):
-        raise InvalidInput("The Idempotency-Key is to have 1 to 255 visible ASCII characters.")
+        raise InvalidInput(_("The Idempotency-Key must have 1 to 255 visible ASCII characters."))
     user_id, voice = owner
     identity = _digest(str(user_id), voice, method, address, key)
     is_secret = user_id is not None or len(key) >= UNGUESSABLE_CHARACTERS
@@ -146,7 +147,7 @@ def _is_abandoned(row: IdempotentRequest) -> bool:
 
 def _in_progress() -> Conflict:
     return Conflict(
-        "The request with this Idempotency-Key is still being answered.",
+        _("The request with this Idempotency-Key is still being answered."),
         code="request_in_progress",
         retry_after=1,
     )
@@ -156,14 +157,17 @@ def _answer(row: IdempotentRequest, request: Asked) -> Kept:
     # First: whether the body was the same would tell what was in it, a password for instance.
     if row.answered_at is not None and row.answer is None:
         raise Conflict(
-            "The request with this Idempotency-Key was done. Its answer was not kept, for it holds "
-            f"a secret, or came without a token and with a key of less than "
-            f"{UNGUESSABLE_CHARACTERS} characters.",
+            _(
+                "The request with this Idempotency-Key was done. Its answer was not kept: it "
+                "holds a secret, or came without a token and with a key of fewer than "
+                "%(characters)s characters."
+            )
+            % {"characters": UNGUESSABLE_CHARACTERS},
             code="answer_not_kept",
         )
     if bytes(row.body) != request.body:
         raise Unprocessable(
-            "This Idempotency-Key was used with another body: take a new key for a new request.",
+            _("This Idempotency-Key was used with another body: take a new key for a new request."),
             code="idempotency_key_reused",
         )
     answer = sealed.take(row, "answer") if row.answered_at else None

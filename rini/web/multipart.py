@@ -18,6 +18,7 @@ from rest_framework.exceptions import UnsupportedMediaType
 from starlette.requests import Request
 
 from rini.errors import InvalidInput
+from rini.translation import gettext as _
 from rini.web.parsing import if_large_aside, read_body
 
 MAX_NAME_CHARACTERS = 255
@@ -50,7 +51,7 @@ async def form_body(request: Request) -> Form:
     try:
         fields, files = await if_large_aside(body, partial(_parsed, meta))
     except (MultiPartParserError, SuspiciousOperation) as error:
-        raise InvalidInput(f"The form cannot be read: {error}") from None
+        raise InvalidInput(_("The form cannot be read: %(error)s") % {"error": error}) from None
     return Form(
         {name: text for name, text in fields.items() if isinstance(text, str)},
         {name: _upload(file) for name, file in files.items() if isinstance(file, UploadedFile)},

@@ -17,6 +17,7 @@ from django.utils.dateparse import parse_date, parse_datetime
 
 from rini.errors import InvalidInput
 from rini.timezones import is_timezone
+from rini.translation import gettext as _
 
 _FLAGS = {"true": True, "1": True, "false": False, "0": False}
 _YEARS = range(1970, 3000)
@@ -37,7 +38,9 @@ def text(source: Source, name: str, *, most: int = 200) -> str | None:
     """A text of at most `most` characters, without NUL, which PostgreSQL does not keep."""
     found = _given(source, name)
     if found is not None and (len(found) > most or "\x00" in found):
-        raise _invalid(name, f"Give a text of at most {most} characters, without NUL.")
+        raise _invalid(
+            name, _("Give a text of at most %(most)s characters, without NUL.") % {"most": most}
+        )
     return found
 
 
@@ -47,7 +50,7 @@ def flag(source: Source, name: str) -> bool | None:
     if found is None:
         return None
     if found.lower() not in _FLAGS:
-        raise _invalid(name, f"Give true or false, not {_shown(found)}.")
+        raise _invalid(name, _("Give true or false, not %(given)s.") % {"given": _shown(found)})
     return _FLAGS[found.lower()]
 
 
@@ -55,9 +58,9 @@ def choice(source: Source, name: str, choices: Iterable[str]) -> str | None:
     """One of `choices`."""
     found = _given(source, name)
     if found is not None and found not in choices:
-        *others, last = choices
-        listed = f"{', '.join(others)} or {last}" if others else last
-        raise _invalid(name, f"Give {listed}, not {_shown(found)}.")
+        listed = ", ".join(choices)
+        message = _("Give one of these: %(choices)s; not %(given)s.")
+        raise _invalid(name, message % {"choices": listed, "given": _shown(found)})
     return found
 
 
@@ -69,7 +72,11 @@ def whole(source: Source, name: str, *, least: int = 0, most: int = 2**31 - 1) -
     # The length first: Python refuses to read thousands of digits.
     if found.isascii() and found.isdigit() and len(found) <= 19 and least <= int(found) <= most:
         return int(found)
-    raise _invalid(name, f"Give a whole number from {least} to {most}, not {_shown(found)}.")
+    raise _invalid(
+        name,
+        _("Give a whole number from %(least)s to %(most)s, not %(given)s.")
+        % {"least": least, "most": most, "given": _shown(found)},
+    )
 
 
 def message_id(source: Source, name: str) -> int | None:
@@ -83,14 +90,18 @@ def uuid(source: Source, name: str) -> UUID | None:
     try:
         return UUID(found) if found is not None else None
     except ValueError:
-        raise _invalid(name, f"{_shown(found or '')} is no id.") from None
+        raise _invalid(
+            name, _("%(given)s is not an id.") % {"given": _shown(found or "")}
+        ) from None
 
 
 def timezone(source: Source, name: str) -> str | None:
     """The name of a time zone."""
     found = _given(source, name)
     if found is not None and not is_timezone(found):
-        raise _invalid(name, f"{_shown(found)} is no time zone; “Asia/Seoul” is one.")
+        raise _invalid(
+            name, _("%(given)s is not a time zone; “Asia/Seoul” is one.") % {"given": _shown(found)}
+        )
     return found
 
 
@@ -104,7 +115,9 @@ def moment(source: Source, name: str, zone: ZoneInfo, *, through: bool = False) 
         return None
     at = _parsed(found.replace(" ", "+"), through)  # a plus in a query reads as a blank
     if at is None:
-        raise _invalid(name, f"{_shown(found)} is neither a date nor a moment.")
+        raise _invalid(
+            name, _("%(given)s is neither a date nor a point in time.") % {"given": _shown(found)}
+        )
     return (at if at.tzinfo else at.replace(tzinfo=zone)).astimezone(UTC)
 
 

@@ -55,7 +55,7 @@ def log_in(username: str, password: str) -> User:
 
 
 def confirm(user: User, password: str | None) -> None:
-    """Let only the owner go on, not whoever has found a token: what follows needs the password.
+    """Let only the owner continue, not a thief of a token: what follows needs the password.
 
     An account without a password has nothing else to prove itself by. Raises `InvalidInput` on the
     field ``current_password``, and `RateLimited` after too many wrong ones.

@@ -4,8 +4,8 @@
     reserve ─► counts a call's estimated tokens               429, before the model is asked
     Reservation.settle ─► counts what it really took
 
-A limit of 0 is none. Who has none costs nothing; with limits a request costs one round trip to
-Valkey, and one more where a model is called and tokens are limited. Without Valkey limited callers
+A limit of 0 means none. Callers without limits cost nothing; with limits a request costs one round
+trip to Valkey, and one more where a model is called and tokens are limited. Without Valkey limited callers
 get 503: the limits are the operator's protection.
 
 What an answer says of the limits (`RateHeaders`): the three fields that most clients know,

@@ -62,7 +62,7 @@ class Right:
 
 
 def refusal_of_user(is_active: bool | None) -> NotAuthenticated | None:
-    """Why an account opens nothing; `is_active` is None where there is none."""
+    """Why an account opens nothing; `is_active` is None where the account is gone."""
     if is_active is None:
         return NotAuthenticated(_("The account does not exist any more."), code="account_deleted")
     if not is_active:

@@ -1,4 +1,4 @@
-"""Vectors of passages and questions, by the model of a base, paid by whoever asks."""
+"""Vectors of passages and questions, by the model of a base, paid for by the person who asks."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ OFFLINE = f"offline/{offline.DEFAULT}"
 
 
 def usual_model() -> str:
-    """The embedding model of a base whose owner names none; empty: there is none here."""
+    """The embedding model of a base whose owner names none; empty where this machine has none."""
     return OFFLINE if offline.available() else ""
 
 

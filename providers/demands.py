@@ -45,7 +45,7 @@ _ROUTED = ":online"
 
 
 def check(params: Params) -> None:
-    """Raise `InvalidInput` for a number that is none, and for what no hold covers, by its name."""
+    """Raise `InvalidInput`, by its name, for an invalid number and for what no hold covers."""
     for name in (*OUTPUT_LIMITS, *ANSWERS):
         _check_number(name, params.get(name))
     _check_number("top_logprobs", params.get("top_logprobs"), least=0)
@@ -86,7 +86,7 @@ def _check_number(name: str, value: object, least: int = 1) -> None:
 
 
 def _check_tool(where: str, tool: object) -> None:
-    """A tool of another type than a function is a vendor's; what is no tool the wires refuse."""
+    """A tool that is not a function is a vendor's own; the wires refuse what is not a tool."""
     if not isinstance(tool, Mapping) or not tool:
         return
     kind = tool.get("type", "function" if "function" in tool else next(iter(tool)))

@@ -43,7 +43,7 @@ _BYTES_PER_TOKEN = {"wav": 250, "audio": 15, "video": 6}
 of video of 2 kB."""
 _LEAST = 100
 _MARKED = 64
-"""Characters of a file from which on it is no text as well."""
+"""A file with more characters than this is not counted as text too."""
 _DATA_URL = re.compile(r"data:([\w.+-]*/[\w.+-]*)[^,]{0,200},")
 _PAGES = re.compile(rb"/Count\s+(\d{1,5})\b|/Type\s*/Page\b")
 _PLACES = ("url", "image_url", "video_url", "file_url", "file_data", "file_id", "file_uri", "data")
@@ -112,7 +112,7 @@ def _in_part(part: Mapping[str, Any], model: str) -> Iterator[_File]:
 
 
 def _file(value: str, told: str, model: str) -> _File:
-    """A file by what the request tells of it; where its own data URL tells more, by that."""
+    """A file by what the request says of it, or by its own data URL where that says more."""
     url = _DATA_URL.match(value)
     data = value[url.end() :] if url else value
     kind = _kind(url[1] if url else told)
@@ -129,7 +129,7 @@ def _file(value: str, told: str, model: str) -> _File:
 
 
 def _kind(told: str) -> str:
-    """The first that fits; what is none of them is read as a document."""
+    """The first that fits; anything else counts as a document."""
     told = told.lower()
     if "video" in told:
         return "video"

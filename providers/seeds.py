@@ -52,7 +52,7 @@ _DIMENSIONS = {  # the table has none for these
 
 @dataclass(frozen=True, slots=True)
 class SeedModel:
-    """A model as it is to be in the catalogue. No `rates`: nobody says what it costs."""
+    """A model as the catalogue should have it. No `rates`: its price is not known."""
 
     provider: str
     name: str

@@ -118,8 +118,8 @@ class EmbeddingRequest(serializers.Serializer[Any]):
     input_type = serializers.ChoiceField(
         choices=["query", "passage"],
         required=False,
-        help_text="What the texts are: to search with, or to be found. Models that were trained "
-        "for it give them different vectors; the others ignore it.",
+        help_text="What the texts are for: to search with, or to be searched. Models that were "
+        "trained for it give them different vectors; the others ignore it.",
     )
 
 

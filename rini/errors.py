@@ -33,7 +33,7 @@ FieldErrors = Mapping[str, Sequence[str]]
 
 
 class RiniError(Exception):
-    """The root. `detail` is a sentence for the person who has to put it right."""
+    """The root. `detail` is a sentence for the person who has to fix it."""
 
     status = 500
     code = "internal_error"
@@ -56,7 +56,7 @@ class RiniError(Exception):
 
     @property
     def headers(self) -> dict[str, str]:
-        """What the answer carries besides: ``Retry-After`` in whole seconds, rounded up."""
+        """Headers of the answer: ``Retry-After`` in whole seconds, rounded up."""
         if self.retry_after is None:
             return {}
         return {"Retry-After": str(max(1, math.ceil(self.retry_after)))}

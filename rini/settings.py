@@ -128,7 +128,7 @@ TEMPLATES = [
     }
 ]
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
-LANGUAGE_CODE = "en"  # of who names none (`rini.web.language`)
+LANGUAGE_CODE = "en"  # for callers who ask for none of them (`rini.web.language`)
 LANGUAGES = [("en", "English"), ("ko", "한국어"), ("zh-hans", "简体中文"), ("ja", "日本語")]
 LOCALE_PATHS = [BASE_DIR / "rini" / "locale"]  # built from its .po files (`make messages`)
 TIME_ZONE = "UTC"
@@ -277,7 +277,7 @@ SPECTACULAR_SETTINGS = rest_framework.DOCUMENT
 # -- models and their providers -----------------------------------------------------------------
 PROVIDER_BASE_URLS = env.provider_addresses()
 PROVIDER_API_KEYS = env.provider_keys(FURTHER_KEY_VARIABLES)
-# Whom the operator's keys serve: nobody, whoever has a budget or a limit per minute, everybody.
+# Whom the operator's keys serve: nobody, accounts with a budget or a limit per minute, everybody.
 LEND_OPERATOR_KEYS = env.choice(
     "LEND_OPERATOR_KEYS",
     "always" if IS_OWN_MACHINE else "limited",

@@ -52,7 +52,7 @@ def append(
 def edit(caller: Caller, message_id: int, text: str, choice: Choice) -> Turn:
     """Open a turn with another version of a question: a sibling of it, and its answer below.
 
-    Raises `NotFound`, `InvalidInput` for what is no question, and what `open_turn` does.
+    Raises `NotFound`, `InvalidInput` for what is not a question, and what `open_turn` does.
     """
     with transaction.atomic():
         former, session = _locked(caller.user, message_id)

@@ -238,5 +238,5 @@ def _cursor(request: Request) -> int:
 
 
 def wants_events(request: Request, body: dict[str, Any]) -> bool:
-    """Whether the answer is to be an event stream."""
+    """Whether the answer should be an event stream."""
     return bool(body["stream"]) or "text/event-stream" in request.headers.get("accept", "")

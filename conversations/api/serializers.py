@@ -247,7 +247,7 @@ class ImageCompletionRequest(serializers.Serializer[Any]):
     model = serializers.CharField(
         required=False,
         max_length=251,
-        help_text="Without it one of the provider's that sees images and is not dear.",
+        help_text="Without it the provider's usual one that sees images.",
     )
     session_id = serializers.UUIDField(required=False)
     parent_message_id = MessageIdField(required=False)

@@ -1,6 +1,6 @@
 """Stored summaries of what no longer fits into a prompt; `summarising` makes them.
 
-A summary belongs to a message and tells of the path up to it: all branches below share it, and a
+A summary belongs to a message and sums up the path to it: all branches below share it, and a
 branch that began above does not see it. The next one is made of it and of the turns since.
 """
 
@@ -40,7 +40,7 @@ _CLAIM = """
 
 
 def claim(message_id: int) -> bool:
-    """Whether the caller is to have the summary made: nobody else has tried to of late."""
+    """Whether the caller should make the summary: nobody else has tried to recently."""
     now = timezone.now()
     return bool(execute(_CLAIM, [message_id, now, now - TRY_AGAIN_AFTER]))
 

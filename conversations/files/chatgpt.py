@@ -83,7 +83,7 @@ def _message(message: Any) -> dict[str, Any] | None:
 
 
 def _text(content: Mapping[str, Any]) -> str:
-    """The text of a content; of pictures and the like, which the file only points at, nothing."""
+    """The text of a content; empty for pictures and the like, which the file only points at."""
     if content.get("content_type") not in {"text", "multimodal_text"}:
         return ""
     parts = content.get("parts")

@@ -169,7 +169,7 @@ class Reading:
 
 
 def _no_sense(answer: object, raw: bytes, target: Target) -> ProviderError:
-    """The error for an answer of success that is none: an error in it, a page, or nothing."""
+    """The error for a 2xx answer that is not one: an error inside it, a page, or nothing."""
     if isinstance(answer, dict) and answer.get("error"):
         return from_stream(target.provider, answer, key=target.api_key)
     quoted = scrubbed(raw[:4096].decode(errors="replace"), target.api_key)[:80] or "nothing"

@@ -192,7 +192,7 @@ def _path(model: GeminiModel, method: str) -> str:
 
 
 def _no_sense(answer: object, target: Target) -> ProviderError:
-    """The error for an answer of success that is none: an error in it, a page, or nothing."""
+    """The error for a 2xx answer that is not one: an error inside it, a page, or nothing."""
     if isinstance(answer, bytes):
         answer = parsed(answer)
     if isinstance(answer, dict) and answer.get("error"):

@@ -2,7 +2,7 @@
 
 Beside OpenAI's parameters of embeddings one more is known, as NVIDIA's, Cohere's and Voyage's APIs
 have it: ``input_type``, which is ``query`` for a text to search with and ``passage`` (the default)
-for one that is to be found. A model that was trained for it gives them different vectors.
+for one that will be searched. A model that was trained for it gives them different vectors.
 """
 
 from __future__ import annotations

@@ -43,7 +43,7 @@ class Endpoint:
     """What it belongs to in the OpenAPI document."""
     methods: ClassVar[tuple[str, ...]] = ("get", "post", "put", "patch", "delete")
     is_repeatable: ClassVar[bool] = True
-    """Whether an ``Idempotency-Key`` is heeded; not where people prove who they are."""
+    """Whether an ``Idempotency-Key`` is honoured; not where people prove who they are."""
 
     template: str = ""
     """Its path as people write it, for logs and metrics; `route` sets it."""

@@ -62,7 +62,7 @@ class Kept:
 def asked(
     key: str, owner: tuple[UUID | None, str], method: str, address: str, body: bytes
 ) -> Asked:
-    """Raises `InvalidInput` for a key that is none.
+    """Raises `InvalidInput` for an invalid key.
 
     `owner` is a user's id and what spoke for the user, `address` the path with its query.
     """

@@ -41,7 +41,7 @@ class Form:
 async def form_body(request: Request) -> Form:
     """The request's form; of a field that stands in it twice the last.
 
-    Raises `TooLarge`, `InvalidInput` for what is no form, and DRF's `UnsupportedMediaType`.
+    Raises `TooLarge`, `InvalidInput` for what is not a form, and DRF's `UnsupportedMediaType`.
     """
     media_type = request.headers.get("content-type", "")
     if not media_type.lower().startswith("multipart/form-data"):

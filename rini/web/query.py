@@ -124,7 +124,7 @@ def moment(source: Source, name: str, zone: ZoneInfo, *, through: bool = False) 
 def _parsed(found: str, through: bool) -> datetime | None:
     try:
         day, at = parse_date(found), parse_datetime(found)
-    except ValueError:  # it has the form of one, and there is no such day
+    except ValueError:  # well-formed, but there is no such day
         return None
     if day is not None and day.year in _YEARS:
         return datetime(day.year, day.month, day.day) + timedelta(days=through)

@@ -29,6 +29,6 @@ class Calls:
         return call
 
     def answered(self, given_id: str) -> Called | None:
-        """The call that a result with this id is of; None: there is no such call left."""
+        """The call that a result with this id belongs to, or None."""
         waiting = self._waiting.get(given_id)
         return waiting.popleft() if waiting else None

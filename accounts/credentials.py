@@ -63,16 +63,16 @@ def confirm(user: User, password: str | None) -> None:
     if not user.has_usable_password():
         return
     if password is None:
-        told = _("This needs the account's password: send it as `current_password`.")
+        message = _("This needs the account's password: send it as `current_password`.")
         raise InvalidInput(
-            told, code="current_password_required", errors={"current_password": [told]}
+            message, code="current_password_required", errors={"current_password": [message]}
         )
     with throttles.guess(user):
         if not user.check_password(password):
             security_log.record(EventName.PASSWORD_REFUSED, user_id=user.pk)
-            told = _("This is not the current password.")
+            message = _("This is not the current password.")
             raise InvalidInput(
-                told, code="current_password_wrong", errors={"current_password": [told]}
+                message, code="current_password_wrong", errors={"current_password": [message]}
             )
 
 

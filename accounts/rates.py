@@ -5,8 +5,8 @@
     Reservation.settle ─► counts what it really took
 
 A limit of 0 means none. Callers without limits cost nothing; with limits a request costs one round
-trip to Valkey, and one more where a model is called and tokens are limited. Without Valkey limited callers
-get 503: the limits are the operator's protection.
+trip to Valkey, and one more where a model is called and tokens are limited. Without Valkey limited
+callers get 503: the limits are the operator's protection.
 
 What an answer says of the limits (`RateHeaders`): the three fields that most clients know,
 ``RateLimit-Limit``, ``-Remaining`` and ``-Reset`` (draft-ietf-httpapi-ratelimit-headers-05), of the

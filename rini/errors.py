@@ -151,7 +151,7 @@ def sentence(error: RiniError) -> str:
     """All that `error` says in one text, for APIs that have only one."""
     if not error.errors:
         return error.detail
-    return " ".join(f"{field}: {' '.join(told)}" for field, told in error.errors.items())
+    return " ".join(f"{field}: {' '.join(messages)}" for field, messages in error.errors.items())
 
 
 def problem(error: RiniError, request_id: str) -> dict[str, Any]:

@@ -57,9 +57,9 @@ def _admit(request: Request) -> None:
     """Raise `NotAuthenticated` unless the caller is here, or has the token."""
     if settings.METRICS_OPEN or _is_local(request):
         return
-    given = request.headers.get("authorization", "").removeprefix("Bearer ").encode()
+    token = request.headers.get("authorization", "").removeprefix("Bearer ").encode()
     expected = settings.METRICS_TOKEN.reveal().encode()
-    if not expected or not hmac.compare_digest(given, expected):
+    if not expected or not hmac.compare_digest(token, expected):
         raise NotAuthenticated(
             _("Metrics are for this machine and for callers with METRICS_TOKEN.")
         )

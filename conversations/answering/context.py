@@ -93,8 +93,8 @@ def halved(history: History, route: Route) -> History | None:
 def room(route: Route, params: Mapping[str, Any]) -> int:
     """The tokens that system prompt and turns may have, beside a summary and the answer."""
     window = route.context_window or 0
-    asked = params.get("max_completion_tokens") or params.get("max_tokens")
-    answer = asked if isinstance(asked, int) else route.max_output_tokens or 0
+    most = params.get("max_completion_tokens") or params.get("max_tokens")
+    answer = most if isinstance(most, int) else route.max_output_tokens or 0
     usable = window * _USABLE_TENTHS // 10 - min(answer, window // _ANSWER_AT_MOST)
     return usable - window // _SUMMARY_AT_MOST
 

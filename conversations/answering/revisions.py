@@ -108,5 +108,5 @@ def _usual_model(message: Message) -> str | None:
     about = (
         {"user_message": message} if message.role == Role.USER else {"assistant_message": message}
     )
-    asked = Generation.objects.filter(**about).order_by("-created_at").first()
-    return f"{asked.provider}/{asked.model}" if asked else None
+    generation = Generation.objects.filter(**about).order_by("-created_at").first()
+    return f"{generation.provider}/{generation.model}" if generation else None

@@ -50,7 +50,7 @@ def _validated(document: Any, at: str = "") -> dict[str, Any]:
     file = ImportedFile(data=document)
     if not file.is_valid():
         found = field_errors(file.errors)
-        raise InvalidInput(errors={f"{at}{field}": told for field, told in found.items()})
+        raise InvalidInput(errors={f"{at}{field}": messages for field, messages in found.items()})
     return dict(file.validated_data)
 
 
@@ -58,7 +58,7 @@ def _store(user: User, file: Mapping[str, Any]) -> Session:
     fields = {name: file["session"][name] for name in SESSION_FIELDS}
     session = Session.objects.create(user=user, **fields)
     ids = tree.new_ids(len(file["messages"]))
-    messages = [_message(session, told, ids) for told in file["messages"]]
+    messages = [_message(session, values, ids) for values in file["messages"]]
     for at in range(0, len(messages), _BATCH):
         batch = messages[at : at + _BATCH]
         Message.objects.bulk_create(batch)
@@ -70,16 +70,16 @@ def _store(user: User, file: Mapping[str, Any]) -> Session:
     return session
 
 
-def _message(session: Session, told: Mapping[str, Any], ids: Sequence[int]) -> Message:
-    fields = {name: told[name] for name in MESSAGE_FIELDS if name in told}
-    cost = told.get("cost")
-    if "token_count" not in told:
-        fields["token_count"] = tokens.count(told["content"])
+def _message(session: Session, values: Mapping[str, Any], ids: Sequence[int]) -> Message:
+    fields = {name: values[name] for name in MESSAGE_FIELDS if name in values}
+    cost = values.get("cost")
+    if "token_count" not in values:
+        fields["token_count"] = tokens.count(values["content"])
     return Message(
-        id=ids[told["number"] - 1],
+        id=ids[values["number"] - 1],
         session=session,
         user_id=session.user_id,
-        parent_message_id=ids[told["parent"] - 1] if told["parent"] else None,
+        parent_message_id=ids[values["parent"] - 1] if values["parent"] else None,
         cost_nano=None if cost is None else int(cost * NANO),
         **fields,
     )

@@ -67,9 +67,11 @@ class Client:
 
     def _forwarded(self, scope: Scope) -> Address | None:
         """The caller's address as the trusted proxies tell it: each appends whom it has heard."""
-        told = b",".join(value for name, value in scope["headers"] if name == b"x-forwarded-for")
+        forwarded = b",".join(
+            value for name, value in scope["headers"] if name == b"x-forwarded-for"
+        )
         known: Address | None = None
-        for text in reversed(told.decode("latin-1").split(",")):
+        for text in reversed(forwarded.decode("latin-1").split(",")):
             parsed = _parsed(text.strip())
             if parsed is None:
                 break

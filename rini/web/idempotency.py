@@ -39,7 +39,7 @@ MAX_KEPT_BYTES = 4 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class KeyedRequest:
     """A request with a key. `id` is the same for all retries, `body` for those that are one."""
 
     id: UUID
@@ -59,9 +59,9 @@ class Kept:
     stream: str = ""
 
 
-def asked(
+def keyed(
     key: str, owner: tuple[UUID | None, str], method: str, address: str, body: bytes
-) -> Asked:
+) -> KeyedRequest:
     """Raises `InvalidInput` for an invalid key.
 
     `owner` is a user's id and what spoke for the user, `address` the path with its query.
@@ -71,11 +71,11 @@ def asked(
     user_id, voice = owner
     identity = _digest(str(user_id), voice, method, address, key)
     is_secret = user_id is not None or len(key) >= UNGUESSABLE_CHARACTERS
-    return Asked(UUID(bytes=identity[:16]), user_id, _digest(body), is_secret)
+    return KeyedRequest(UUID(bytes=identity[:16]), user_id, _digest(body), is_secret)
 
 
 @transaction.atomic
-def claim(request: Asked) -> Kept | None:
+def claim(request: KeyedRequest) -> Kept | None:
     """Take a request on, or return the answer that it got.
 
     Raises `Conflict` where it is still being answered or its answer was not kept, `Unprocessable`
@@ -93,7 +93,7 @@ def claim(request: Asked) -> Kept | None:
     return _answer(row, request)
 
 
-def keep(request: Asked, answer: Kept | None) -> None:
+def keep(request: KeyedRequest, answer: Kept | None) -> None:
     """Keep the answer to a request that this process has taken on; None: only that it was done.
 
     One that is too large (embeddings) is not worth it: a retry asks anew.
@@ -107,7 +107,7 @@ def keep(request: Asked, answer: Kept | None) -> None:
     _claimed(request).update(answered_at=timezone.now(), answer=row.answer)
 
 
-def release(request: Asked) -> None:
+def release(request: KeyedRequest) -> None:
     """Forget a request that this process has taken on, and that has failed."""
     _claimed(request).delete()
 
@@ -128,13 +128,13 @@ _INSERT = """
 """
 
 
-def _insert(request: Asked) -> bool:
+def _insert(request: KeyedRequest) -> bool:
     """Whether this request is the first with its key."""
     row = (request.id, request.owner, request.body, heartbeat.process_id(), timezone.now())
     return bool(execute(_INSERT, row))
 
 
-def _claimed(request: Asked) -> QuerySet[IdempotentRequest]:
+def _claimed(request: KeyedRequest) -> QuerySet[IdempotentRequest]:
     return IdempotentRequest.objects.filter(
         id=request.id, process_id=heartbeat.process_id(), answered_at=None
     )
@@ -153,7 +153,7 @@ def _in_progress() -> Conflict:
     )
 
 
-def _answer(row: IdempotentRequest, request: Asked) -> Kept:
+def _answer(row: IdempotentRequest, request: KeyedRequest) -> Kept:
     # First: whether the body was the same would tell what was in it, a password for instance.
     if row.answered_at is not None and row.answer is None:
         raise Conflict(

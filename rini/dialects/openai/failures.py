@@ -53,5 +53,5 @@ def body_of(error: RiniError) -> dict[str, Any]:
 
 
 def _message(error: RiniError) -> str:
-    told = [message for messages in (error.errors or {}).values() for message in messages]
-    return " ".join(told) if told else error.detail
+    texts = [message for messages in (error.errors or {}).values() for message in messages]
+    return " ".join(texts) if texts else error.detail

@@ -13,7 +13,7 @@ from billing.ledger import Outcome
 from billing.models import UsageSource, UsageStatus
 from billing.purposes import Purpose
 from billing.usage import Usage
-from providers import catalogue, demands, tokens
+from providers import catalogue, demands, token_counts
 from providers.errors import ProviderError, ProviderFailed
 from providers.metering import Metered
 from providers.models import ModelKind
@@ -152,7 +152,9 @@ def _in_words_of(provider: str, input_type: InputType | None) -> dict[str, str]:
 
 
 def _count(inputs: Sequence[EmbeddingInput], model: str) -> int:
-    return sum(tokens.count(text, model) if isinstance(text, str) else len(text) for text in inputs)
+    return sum(
+        token_counts.count(text, model) if isinstance(text, str) else len(text) for text in inputs
+    )
 
 
 def _model(answers: Sequence[Embeddings]) -> str:

@@ -18,7 +18,7 @@ from typing import Any
 from genai_prices.data_snapshot import get_snapshot
 from genai_prices.types import ModelInfo, ModelPrice, Provider, StartDateConstraint
 
-from providers.rates import Rates
+from providers.price_rows import Rates
 from providers.vendors import VENDORS, vendor
 
 SERVICE_TIERS = ("flex", "priority", "fast")

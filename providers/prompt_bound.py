@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 
 import orjson
 
-from providers import tokens
+from providers import token_counts
 from providers.naming import invalid
 from providers.types import ChatRequest
 from rini.translation import gettext as _
@@ -66,7 +66,7 @@ def counted(request: ChatRequest, model: str) -> int:
     text, files = _json(request).decode(), _files(request, model)
     for data in {file.data for file in files if _taken_out(file)}:
         text = text.replace(data, "")
-    return tokens.count(text, model) + sum(file.tokens for file in files)
+    return token_counts.count(text, model) + sum(file.tokens for file in files)
 
 
 def prediction(params: Mapping[str, Any]) -> int:

@@ -28,7 +28,7 @@ from billing.pricing import EVERY_MODEL
 from providers import genai
 from providers.models import ModelKind, Provider
 from providers.offline.models import MODELS as OFFLINE_MODELS
-from providers.rates import FREE, Rates
+from providers.price_rows import FREE, Rates
 from providers.vendors import VENDORS
 
 TABLE = "model_prices_and_context_window_backup.json"

@@ -17,7 +17,7 @@ from conversations.answering.choice import Choice
 from conversations.digests import summaries
 from conversations.models import Role, Summary
 from conversations.tree import PathTurn
-from providers import tokens
+from providers import token_counts
 from providers.catalogue import Route
 from providers.errors import ContextTooLong
 from rini.translation import gettext as _
@@ -47,7 +47,9 @@ def check(system_prompt: str, question: prompt.Turn, route: Route) -> None:
     window, model = route.context_window, route.target.model
     if window is None:
         return
-    least = tokens.count(system_prompt, model) + prompt.size_of(_counted([question], model)[0])
+    least = token_counts.count(system_prompt, model) + prompt.size_of(
+        _counted([question], model)[0]
+    )
     if least > window:
         raise ContextTooLong(
             _(
@@ -72,7 +74,7 @@ def of(
     whole = History(system_prompt, [*path, question])
     limit, model = None, route.target.model
     if route.context_window is not None:
-        limit = max(0, room(route, choice.params) - tokens.count(system_prompt, model))
+        limit = max(0, room(route, choice.params) - token_counts.count(system_prompt, model))
     counted = _counted(whole.turns, model)
     start = prompt.first_kept(counted, tokens=limit, turns=settings.CONTEXT_TURNS)
     return _cut(whole, start, route)
@@ -118,12 +120,12 @@ def _cut(history: History, start: int, route: Route) -> History:
 
 def _counted(turns: Sequence[prompt.Turn], model: str) -> Sequence[prompt.Turn]:
     """The turns with the counts of the model's own vocabulary, but for those with files."""
-    if tokens.vocabulary_of(model) == tokens.USUAL:
+    if token_counts.vocabulary_of(model) == token_counts.USUAL:
         return turns  # they are stored so
     return [
         turn
         if turn.file_reference
-        else PathTurn(0, turn.role, turn.content, tokens.count(turn.content, model))
+        else PathTurn(0, turn.role, turn.content, token_counts.count(turn.content, model))
         for turn in turns
     ]
 

@@ -14,7 +14,7 @@ from conversations.answering.choice import Choice
 from conversations.answering.turn import Turn
 from conversations.files import attachments
 from conversations.models import Generation, Message, Role, Session
-from providers import tokens
+from providers import token_counts
 from rini.errors import InvalidInput, NotFound
 from rini.translation import gettext as _
 
@@ -42,7 +42,7 @@ def append(
         parent_message_id=transcript.parent_in(session, parent_message_id),
         role=role,
         content=content,
-        token_count=tokens.count(content),
+        token_count=token_counts.count(content),
     )
     transcript.activate(session, message)
     search.index_messages([message])

@@ -16,7 +16,7 @@ from accounts.models import User
 from conversations import tree
 from conversations.files.attachments import Attachment
 from conversations.models import Generation, Message, Role, Session
-from providers import catalogue, tokens
+from providers import catalogue, token_counts
 from rini.errors import NotFound
 from rini.storage.notifications import notify
 from rini.storage.statements import WrittenOnce
@@ -85,7 +85,7 @@ def new_question(
         parent_message_id=parent_message_id,
         role=Role.USER,
         content=text,
-        token_count=tokens.count(text) + (attachment.tokens if attachment else 0),
+        token_count=token_counts.count(text) + (attachment.tokens if attachment else 0),
     )
     if attachment:
         question.file_reference = attachment.file_reference

@@ -12,7 +12,7 @@ from datetime import timedelta
 from django.utils import timezone
 
 from conversations.models import Summary
-from providers import tokens
+from providers import token_counts
 from rini.storage.statements import execute, names, selected
 
 TRY_AGAIN_AFTER = timedelta(minutes=5)
@@ -49,5 +49,5 @@ def store(message_id: int, content: str, model: str) -> None:
     """Keep a summary; from the next turn on it is told."""
     content = content[:_MAX_CHARACTERS]
     Summary.objects.filter(message_id=message_id).update(
-        content=content, token_count=tokens.count(content), model_used=model
+        content=content, token_count=token_counts.count(content), model_used=model
     )

@@ -16,7 +16,7 @@ from conversations.files import chatgpt
 from conversations.files.exporting import MESSAGE_FIELDS, SESSION_FIELDS
 from conversations.files.import_format import ImportedFile
 from conversations.models import Message, Session
-from providers import tokens
+from providers import token_counts
 from rini.errors import InvalidInput
 from rini.money import NANO
 from rini.translation import gettext as _
@@ -74,7 +74,7 @@ def _message(session: Session, values: Mapping[str, Any], ids: Sequence[int]) ->
     fields = {name: values[name] for name in MESSAGE_FIELDS if name in values}
     cost = values.get("cost")
     if "token_count" not in values:
-        fields["token_count"] = tokens.count(values["content"])
+        fields["token_count"] = token_counts.count(values["content"])
     return Message(
         id=ids[values["number"] - 1],
         session=session,

@@ -17,7 +17,7 @@ from billing import pricing
 from billing.models import Price
 from providers import seeds
 from providers.models import Model, Provider
-from providers.rates import NAMES, Rates
+from providers.price_rows import NAMES, Rates
 from providers.seeds import SeedModel
 from rini.money import dollars
 

@@ -147,6 +147,19 @@ def test_an_error_from_a_thread_of_the_database_is_in_the_language(
 
 
 @in_each
+def test_an_error_from_another_thread_is_in_the_language(alice: User, language: str) -> None:
+    """Pictures are looked at on a thread that Django has not told the language."""
+    answer = alice.post(
+        "/llm/image-completion/",
+        headers={"Accept-Language": language},
+        data={"provider": "local"},
+        files={"image_file": b"no picture"},
+    )
+    [refusal] = answer.json()["errors"]["image_file"]
+    assert refusal.isascii() == (language == "en")
+
+
+@in_each
 def test_a_route_of_django_answers_in_the_callers_language(alice: User, language: str) -> None:
     headers = {"Accept-Language": language}
     missing = alice.post("/api-keys/", headers=headers, json={})

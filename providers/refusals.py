@@ -228,7 +228,7 @@ def _parsed(body: object) -> object:
 
 
 def _error_in(body: object) -> Mapping[str, Any]:
-    """The object that tells the failure, whatever it is wrapped in; a text becomes its message."""
+    """The object that describes the failure, however wrapped; a text becomes its message."""
     if isinstance(body, list) and body:
         body = body[0]
     if isinstance(body, str):

@@ -41,7 +41,7 @@ class Vendor:
     """Every model that genai-prices lists gets its price, not only those of the catalogue."""
     inputs_per_embedding_call: int = 2048
     query_params: tuple[tuple[str, str], ...] = ()
-    """What tells it that texts to embed are what to search with …"""
+    """The parameter's value for texts to search with …"""
     passage_params: tuple[tuple[str, str], ...] = ()
     """… and that they will be searched; empty: it does not distinguish the two."""
     vision_model: str = ""

@@ -1,4 +1,4 @@
-"""How much of a conversation a model is told: what its window and the operator's limit allow.
+"""How much of a conversation a model gets: what its window and the operator's limit allow.
 
 What does not fit is told by a summary, which is made in the background
 (`conversations.digests.summaries`); until there is one, the oldest turns are left out.
@@ -68,7 +68,7 @@ def of(
     route: Route,
     choice: Choice,
 ) -> History:
-    """What is told for a question below a path. Needs the database, for a summary."""
+    """What the model gets for a question below a path. Needs the database, for a summary."""
     if choice.context_messages is not None:
         path = prompt.recent(path, choice.context_messages - 1)
     whole = History(system_prompt, [*path, question])
@@ -102,7 +102,7 @@ def room(route: Route, params: Mapping[str, Any]) -> int:
 
 
 def _cut(history: History, start: int, route: Route) -> History:
-    """`history` from its turn `start` on, with the summary that tells the most of those before."""
+    """`history` from its turn `start` on, with the summary that covers the most of those before."""
     if not start:
         return history
     stored = [turn.id for turn in history.turns[:start] if turn.id]

@@ -36,7 +36,7 @@ class Gathered:
 
 
 async def gather(turn: Turn) -> Gathered:
-    """What the model is told for a turn. Raises `Unavailable` for what does not come in time."""
+    """What the model gets for a turn. Raises `Unavailable` for what does not arrive in time."""
     history = asyncio.ensure_future(_history(turn))
     gathered = await asyncio.gather(
         _in_time(asyncio.shield(history), HISTORY_SECONDS, _("The conversation")),

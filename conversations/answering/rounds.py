@@ -33,7 +33,7 @@ class Rounds:
         self.asked = asyncio.Event()
         """From now on it is the first vendor's turn."""
         self.unsummarised: int | None = None
-        """The last message that the model was told nothing of."""
+        """The last message of which the model got nothing."""
         self.refused_images: list[int] = []
         """The messages whose images were left out since their vendor had refused one."""
         self._turn = turn
@@ -76,7 +76,7 @@ class Rounds:
         return call
 
     async def _otherwise(self, gathered: Gathered, refusal: ProviderRefused) -> Gathered | None:
-        """What to tell the model in place of what it has refused; None: nothing can be done."""
+        """What to send the model in place of what it has refused; None if nothing can be done."""
         match refusal:
             case ModelNotFound():
                 return None

@@ -194,7 +194,7 @@ def choice_of(body: dict[str, Any]) -> Choice:
 
 
 async def answer_to(turn: Turn, *, events: bool) -> Response:
-    """Begin to answer a turn, and tell its events as they come, or the whole when it has ended."""
+    """Begin to answer a turn, and send its events as they come, or the whole when it has ended."""
     running = generation.start(turn)
     if events:
         await running.asked()

@@ -26,7 +26,7 @@ _LATEST = f"""
 
 
 def latest(path: Sequence[int]) -> Summary | None:
-    """The summary that tells the most of a path (its messages' ids), if there is one."""
+    """The summary that covers the most of a path (its messages' ids), if there is one."""
     return next(iter(selected(Summary, _LATEST, [list(path)])), None)
 
 
@@ -46,7 +46,7 @@ def claim(message_id: int) -> bool:
 
 
 def store(message_id: int, content: str, model: str) -> None:
-    """Keep a summary; from the next turn on it is told."""
+    """Keep a summary; it is used from the next turn on."""
     content = content[:_MAX_CHARACTERS]
     Summary.objects.filter(message_id=message_id).update(
         content=content, token_count=token_counts.count(content), model_used=model

@@ -1,4 +1,4 @@
-"""How a summary is made: what a model is asked to tell shortly."""
+"""How a summary is made: what a model is asked to condense."""
 
 from __future__ import annotations
 

@@ -103,7 +103,7 @@ def as_rini_error(error: Exception) -> RiniError | None:  # noqa: PLR0911  # one
 
 
 def known_error(error: BaseException) -> RiniError:
-    """What a caller is told of any failure. A bug is logged; they see its request's id, no more."""
+    """What a caller learns of any failure. A bug is logged; they see its request's id, no more."""
     known = as_rini_error(error) if isinstance(error, Exception) else None
     if known is None:
         log.error("unexpected error", exc_info=error)

@@ -66,7 +66,7 @@ class Client:
         return {**scope, "client": (str(self._forwarded(scope) or peer), 0)}
 
     def _forwarded(self, scope: Scope) -> Address | None:
-        """The caller's address as the trusted proxies tell it: each appends whom it has heard."""
+        """The caller's address by the trusted proxies: each appends whom it was called by."""
         forwarded = b",".join(
             value for name, value in scope["headers"] if name == b"x-forwarded-for"
         )

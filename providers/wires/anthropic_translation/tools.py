@@ -16,7 +16,7 @@ _MODES = {"auto": "auto", "required": "any", "none": "none"}
 
 
 def tools_and_choice(params: Params, names: ToolNames, provider: str) -> dict[str, Any]:
-    """The fields of the request that tell of tools. Raises ProviderRefused."""
+    """The request's fields about tools. Raises ProviderRefused."""
     given = params.get("tools") or []
     if not isinstance(given, list):
         raise refused(provider, _("takes tools as a list."), "tools")
@@ -72,7 +72,7 @@ def _choice(
 
 
 def _name(given: Mapping[str, Any], param: str, provider: str) -> str:
-    """The name of a function that a tool or a choice tells."""
+    """The name of the function in a tool or a choice."""
     function = _mapping(given.get("function"))
     kind = given.get("type", "function")
     if kind != "function":

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 class Called(NamedTuple):
     id: str
-    """As the vendor is told it: unique in the conversation."""
+    """As it is sent to the vendor: unique in the conversation."""
     name: str
 
 

@@ -107,7 +107,7 @@ def _file(address: str, mime_type: str | None) -> Part:
 
 
 def _type_of(file: Mapping[str, Any]) -> str | None:
-    """The media type of a file, as its `format` or its name tells."""
+    """The media type of a file, by its `format` or its name."""
     form, name = file.get("format"), file.get("filename")
     if isinstance(form, str):
         return form.lower()

@@ -1,4 +1,4 @@
-"""Rini's errors as OpenAI's API tells them: ``{"error": {"message", "type", "param", "code"}}``.
+"""Rini's errors in the shape of OpenAI's API: ``{"error": {"message", "type", "param", "code"}}``.
 
 The codes are OpenAI's own where it has one for the matter, because clients compare them.
 """

@@ -145,7 +145,7 @@ def _model_object(model: Model) -> dict[str, Any]:
 
 
 def _overhead() -> Callable[[Metered], dict[str, str]]:
-    """Begins to measure: what it returns tells the time since then that was not the vendor's."""
+    """Begins to measure: what it returns gives the time since then that was not the vendor's."""
     began = time.monotonic()
 
     def header(call: Metered) -> dict[str, str]:

@@ -106,7 +106,7 @@ class Relay:
         self._usage_chunk: Chunk | None = None
 
     def frame(self, chunk: Chunk) -> bytes:
-        """The chunk as an event; empty for one that only told the usage."""
+        """The chunk as an event; empty for one that only held the usage."""
         if usage := chunk.get("usage"):
             choices = chunk.get("choices")
             self._usage_chunk = {**chunk, "choices": [], "usage": usage}
@@ -117,7 +117,7 @@ class Relay:
         return event(chunk)
 
     def end(self) -> bytes:
-        """The usage, if it was asked for and told, and the stream's own end marker."""
+        """The usage, if it was requested and received, and the stream's own end marker."""
         told = self._include_usage and self._usage_chunk is not None
         return (event(self._usage_chunk) if told else b"") + DONE
 

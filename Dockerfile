@@ -14,6 +14,7 @@ COPY . .
 # The settings want a data folder while they load; nothing of it stays.
 RUN RINI_DATA_DIR=/tmp/build python manage.py collectstatic --noinput --verbosity 0 \
  && rm -r /tmp/build \
+ && pybabel --quiet compile --domain django --directory rini/locale \
  && python -m compileall -q .
 # A volume here takes the owner over.
 RUN install --directory --owner rini --mode 0700 /data

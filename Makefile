@@ -7,16 +7,23 @@ LOCK := uv pip compile --universal --python-version 3.11 --generate-hashes --no-
   --no-emit-index-url --no-emit-find-links
 CODE := manage.py rini accounts billing providers memory knowledge conversations tests benchmarks
 
-.PHONY: help run test lint lock clean
+# The texts of people's languages: the .po files are written by hand, the .mo files built from them.
+LANGUAGES := $(wildcard rini/locale/*/LC_MESSAGES/django.po)
+BUILT_LANGUAGES := $(LANGUAGES:.po=.mo)
+SPOKEN := manage.py rini accounts billing providers memory knowledge conversations
+TEMPLATE := rini/locale/django.pot
+BABEL := .venv/bin/pybabel --quiet
+
+.PHONY: help run test lint messages lock clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' Makefile
 
-run: $(RUN) ## start Rini with its own PostgreSQL and Valkey; Ctrl-C stops it
+run: $(RUN) $(BUILT_LANGUAGES) ## start Rini with its own PostgreSQL and Valkey; Ctrl-C stops it
 	@exec $(PYTHON) manage.py up
 
-test: lint ## check everything (arguments for pytest: make test ARGS='-k money')
+test: lint $(BUILT_LANGUAGES) ## check everything (arguments for pytest: make test ARGS='-k money')
 	@exec $(PYTHON) -m pytest $(ARGS)
 
 lint: $(DEVELOP) ## check style, types and import contracts
@@ -24,6 +31,13 @@ lint: $(DEVELOP) ## check style, types and import contracts
 	$(PYTHON) -m ruff format --check $(CODE)
 	$(PYTHON) -m mypy $(CODE)
 	.venv/bin/lint-imports --no-cache
+
+messages: $(RUN) ## collect the texts to translate into rini/locale/*/LC_MESSAGES/django.po
+	$(BABEL) extract --mapping-file pyproject.toml --keywords "gettext_lazy gettext_noop ngettext_lazy:1,2" \
+	  --add-location file --sort-by-file --width 100 --project Rini --output-file $(TEMPLATE) $(SPOKEN)
+	$(BABEL) update --domain django --input-file $(TEMPLATE) --output-dir rini/locale \
+	  --width 100 --ignore-obsolete --no-fuzzy-matching --ignore-pot-creation-date
+	rm $(TEMPLATE)
 
 lock: ## write the exact versions of requirements*.in to requirements*.txt (needs uv)
 	$(LOCK) --upgrade requirements.in -o requirements.txt
@@ -33,6 +47,10 @@ lock: ## write the exact versions of requirements*.in to requirements*.txt (need
 clean: ## remove the environment and caches; the data folder stays
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache static
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+	rm -f $(BUILT_LANGUAGES)
+
+%.mo: %.po $(RUN)
+	$(BABEL) compile --input-file $< --output-file $@
 
 # What is needed for developing contains what is needed for running.
 $(RUN): requirements.txt

@@ -26,6 +26,8 @@ from rini.errors import NotAuthenticated
 from rini.storage import last_used
 from rini.storage.database import in_database
 from rini.storage.statements import WrittenOnce, names, selected
+from rini.translation import gettext as _
+from rini.translation import gettext_noop
 from rini.web import body_limit, request_log, standing
 from rini.web.client import address
 from rini.web.parsing import check_is_json, has_small_body, if_large_aside, read_body
@@ -44,7 +46,7 @@ _BY_LOGIN = f"""
         WHERE id = %s AND user_id = accounts_user.id AND ended_at IS NULL
     )
 """  # noqa: S608  # names of columns
-MALFORMED = (
+MALFORMED = gettext_noop(
     "This is not a token of Rini. Send an access token from /auth/token, or an API token (rini-…)."
 )
 
@@ -72,16 +74,16 @@ def authenticate(headers: Mapping[str, str]) -> Caller:
     header = headers.get("Authorization")
     if not header:
         raise NotAuthenticated
-    scheme, _, raw = header.partition(" ")
+    scheme, __, raw = header.partition(" ")
     if scheme.lower() != "bearer" or not raw.strip():
-        raise NotAuthenticated("The Authorization header is to read `Bearer <token>`.")
+        raise NotAuthenticated(_("The Authorization header must read `Bearer <token>`."))
     return authenticate_token(raw.strip())
 
 
 def authenticate_token(raw: str) -> Caller:
     """The caller by a token of either kind; raises as `authenticate` does."""
     if not raw.isascii():
-        raise NotAuthenticated(MALFORMED)
+        raise NotAuthenticated(_(MALFORMED))
     caller = _by_api_token(raw) if raw.startswith(tokens.PREFIX) else _by_access_token(raw)
     _note(caller)
     return caller
@@ -219,7 +221,7 @@ def _by_access_token(raw: str) -> Caller:
     try:
         claims = access_tokens.read(raw)
     except access_tokens.NotAnAccessToken:
-        raise NotAuthenticated(MALFORMED) from None
+        raise NotAuthenticated(_(MALFORMED)) from None
     found = selected(User, _BY_LOGIN, [claims.user_id, claims.login_id])
     user = next(iter(found), None) or _user(claims.user_id)
     _raise(revocation.refusal_of_access_token(claims.expires_at, is_login_open=True))
@@ -234,7 +236,7 @@ def _by_api_token(raw: str) -> Caller:
     token = next(iter(selected(ApiToken, _BY_DIGEST, [digest, digest])), None)
     user = _user(token.user_id) if token else None
     if token is None or user is None:
-        raise NotAuthenticated(revocation.NO_TOKEN)
+        raise NotAuthenticated(_(revocation.NO_TOKEN))
     _raise(revocation.refusal_of_token(token.expires_at, _end_of_secret(token, digest)))
     _raise(revocation.refusal_of_user(user.is_active))
     last_used.note(token)

@@ -12,10 +12,12 @@ from django.db import IntegrityError, transaction
 from accounts import refresh, security_log, throttles
 from accounts.models import EventName, User
 from rini.errors import Forbidden, InvalidInput, NotAuthenticated
+from rini.translation import gettext as _
+from rini.translation import gettext_noop
 
 UNIQUE = {
-    "user_name_unique": {"username": ["This user name is taken."]},
-    "user_email_unique": {"email": ["There is an account with this address."]},
+    "user_name_unique": {"username": [gettext_noop("This user name is taken.")]},
+    "user_email_unique": {"email": [gettext_noop("There is an account with this address.")]},
 }
 
 
@@ -27,7 +29,8 @@ def register(fields: Mapping[str, Any]) -> User:
     """
     if not settings.OPEN_REGISTRATION:
         raise Forbidden(
-            "Registration is closed: ask the operator for an account.", code="registration_closed"
+            _("Registration is closed: ask the operator for an account."),
+            code="registration_closed",
         )
     throttles.count_registration()
     user = User(username=fields.get("username"), email=fields.get("email"))
@@ -47,12 +50,12 @@ def log_in(username: str, password: str) -> User:
         _check(user, password)
     if user is None or not user.is_active:
         _record_failure(user, "suspended")
-        raise NotAuthenticated("This account is deactivated; ask the operator.")
+        raise NotAuthenticated(_("This account is deactivated; ask the operator."))
     return user
 
 
 def confirm(user: User, password: str | None) -> None:
-    """Let only the owner go on, not whoever has found a token: what follows needs the password.
+    """Let only the owner continue, not a thief of a token: what follows needs the password.
 
     An account without a password has nothing else to prove itself by. Raises `InvalidInput` on the
     field ``current_password``, and `RateLimited` after too many wrong ones.
@@ -60,16 +63,16 @@ def confirm(user: User, password: str | None) -> None:
     if not user.has_usable_password():
         return
     if password is None:
-        told = "This needs the account's password: send it as `current_password`."
+        message = _("This needs the account's password: send it as `current_password`.")
         raise InvalidInput(
-            told, code="current_password_required", errors={"current_password": [told]}
+            message, code="current_password_required", errors={"current_password": [message]}
         )
     with throttles.guess(user):
         if not user.check_password(password):
             security_log.record(EventName.PASSWORD_REFUSED, user_id=user.pk)
-            told = "This is not the current password."
+            message = _("This is not the current password.")
             raise InvalidInput(
-                told, code="current_password_wrong", errors={"current_password": [told]}
+                message, code="current_password_wrong", errors={"current_password": [message]}
             )
 
 
@@ -105,7 +108,8 @@ def save(user: User, **options: Any) -> None:
     except IntegrityError as error:
         for constraint, errors in UNIQUE.items():
             if constraint in str(error):
-                raise InvalidInput(errors=errors) from None
+                messages = {field: [_(one) for one in said] for field, said in errors.items()}
+                raise InvalidInput(errors=messages) from None
         raise
 
 
@@ -114,7 +118,7 @@ def _check(user: User | None, password: str) -> None:
     known = user or User(password="!")  # noqa: S106  # unusable
     if not known.check_password(password):
         _record_failure(user, "password" if user else "name")
-        raise NotAuthenticated("The user name or the password is wrong.")
+        raise NotAuthenticated(_("The user name or the password is wrong."))
 
 
 def _record_failure(user: User | None, wrong: str) -> None:

@@ -11,6 +11,7 @@ from accounts.authentication import Caller, admitted, authenticate
 from accounts.models import User
 from rini.errors import NotAuthenticated
 from rini.storage.database import in_database
+from rini.translation import gettext as _
 
 USERNAME = "(guest)"
 """No one can register it: names have no brackets. Nor log in with it: it has no password."""
@@ -36,5 +37,5 @@ def _caller_or_guest(headers: Mapping[str, str]) -> Caller:
         return authenticate(headers)
     user = guest()
     if not user.is_active:
-        raise NotAuthenticated("The operator has deactivated the guests' account: send a token.")
+        raise NotAuthenticated(_("The operator has deactivated the guests' account: send a token."))
     return Caller(user, None)

@@ -20,6 +20,7 @@ from accounts.models import EventName, Login, User
 from accounts.permissions import NotByLimitedToken
 from accounts.refresh import Begun
 from rini.errors import NotFound
+from rini.translation import gettext as _
 from rini.web import client
 from rini.web.api_schema import problems
 from rini.web.http import validated
@@ -124,7 +125,7 @@ class LoginViewSet(OpenViewSet):
     def end_one(self, request: Request, id: str) -> Response:  # noqa: A002  # as it stands in the path
         """End one of the caller's logins, with its refresh and access tokens."""
         if not refresh.end(caller_in(request).user, [UUID(id)]):
-            raise NotFound(f"Login {id} not found.")
+            raise NotFound(_("Login %(id)s not found.") % {"id": id})
         security_log.record(EventName.LOGIN_ENDED, details={"by": "id", "login": id})
         return Response(status=204)
 

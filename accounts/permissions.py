@@ -10,6 +10,7 @@ from accounts import limits
 from accounts.authentication import Caller, caller_in
 from accounts.tokens import is_limited
 from rini.errors import Forbidden
+from rini.translation import gettext as _
 
 
 class NotByLimitedToken(BasePermission):
@@ -29,8 +30,10 @@ def refuse_limited_token(caller: Caller) -> None:
     token = caller.token
     if token is not None and (is_limited(token) or limits.has_any(token)):
         raise Forbidden(
-            "This API token is limited, so it cannot change the account, its "
-            "tokens or its keys: use an access token from /auth/token."
+            _(
+                "This API token is limited, so it cannot change the account, its tokens or its "
+                "keys: use an access token from /auth/token."
+            )
         )
 
 
@@ -45,5 +48,9 @@ def refuse_strangers(caller: Caller, permission: str, what: str) -> None:
     """Raise `Forbidden` for who is no operator with this permission; `what` they may not do."""
     if not is_operator(caller, permission):
         raise Forbidden(
-            f"Only operators with the permission {permission} {what}, and by an access token."
+            _(
+                "Only operators with the permission %(permission)s may %(what)s, and with an "
+                "access token."
+            )
+            % {"permission": permission, "what": _(what)}
         )

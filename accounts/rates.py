@@ -4,9 +4,9 @@
     reserve ─► counts a call's estimated tokens               429, before the model is asked
     Reservation.settle ─► counts what it really took
 
-A limit of 0 is none. Who has none costs nothing; with limits a request costs one round trip to
-Valkey, and one more where a model is called and tokens are limited. Without Valkey limited callers
-get 503: the limits are the operator's protection.
+A limit of 0 means none. Callers without limits cost nothing; with limits a request costs one round
+trip to Valkey, and one more where a model is called and tokens are limited. Without Valkey limited
+callers get 503: the limits are the operator's protection.
 
 What an answer says of the limits (`RateHeaders`): the three fields that most clients know,
 ``RateLimit-Limit``, ``-Remaining`` and ``-Reset`` (draft-ietf-httpapi-ratelimit-headers-05), of the
@@ -31,6 +31,8 @@ from accounts import windows
 from accounts.models import ApiToken, User
 from accounts.windows import Counted, Limit, State
 from rini.errors import RateLimited, Unavailable
+from rini.translation import gettext as _
+from rini.translation import gettext_noop
 
 log = structlog.get_logger(__name__)
 
@@ -180,10 +182,29 @@ def _headers(states: Sequence[State]) -> dict[str, str]:
     }
 
 
+_REFUSALS = {
+    "requests-of-user": gettext_noop(
+        "This account may make %(most)s requests a minute; %(remaining)s are left for the next "
+        "%(seconds)s s."
+    ),
+    "requests-of-token": gettext_noop(
+        "This API token may make %(most)s requests a minute; %(remaining)s are left for the next "
+        "%(seconds)s s."
+    ),
+    "tokens-of-user": gettext_noop(
+        "This account may use %(most)s tokens a minute; %(remaining)s are left for the next "
+        "%(seconds)s s."
+    ),
+    "tokens-of-token": gettext_noop(
+        "This API token may use %(most)s tokens a minute; %(remaining)s are left for the next "
+        "%(seconds)s s."
+    ),
+}
+
+
 def _refusal(state: State) -> str:
-    what, _, whose = state.limit.name.partition("-of-")
-    owner = "account" if whose == "user" else "API token"
-    return (
-        f"This {owner} may use {state.limit.most} {what} a minute; {state.remaining} are left for "
-        f"the next {math.ceil(state.resets_in)} s."
-    )
+    return _(_REFUSALS[state.limit.name]) % {
+        "most": state.limit.most,
+        "remaining": state.remaining,
+        "seconds": math.ceil(state.resets_in),
+    }

@@ -26,10 +26,14 @@ from accounts.models import EventName, Login, RefreshToken, User
 from accounts.tokens import digest_of
 from rini.errors import Conflict, NotAuthenticated
 from rini.secrets.secret import Secret
+from rini.translation import gettext as _
+from rini.translation import gettext_noop
 
 GRACE = timedelta(seconds=5)
-REFUSED = "This refresh token is unknown, expired or revoked: log in again at /auth/token."
-USED = "Another request has just used this refresh token: use the tokens that it got."
+REFUSED = gettext_noop(
+    "This refresh token is unknown, expired or revoked: log in again at /auth/token."
+)
+USED = gettext_noop("Another request has just used this refresh token: use the tokens that it got.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,12 +84,12 @@ def rotate(raw: str) -> Begun:
     if renewed is not None:
         return renewed
     if is_race:  # raised out here: inside, it would undo what was done
-        raise Conflict(USED, code="refresh_token_just_used")
+        raise Conflict(_(USED), code="refresh_token_just_used")
     if was_alive and link.consumed_at is not None:
         security_log.record(
             EventName.REFRESH_REPLAYED, user_id=user.pk, details={"login": str(link.family)}
         )
-    raise NotAuthenticated(REFUSED)
+    raise NotAuthenticated(_(REFUSED))
 
 
 @transaction.atomic
@@ -117,9 +121,9 @@ def end_all(user: User, *, but: uuid.UUID | None = None) -> int:
 def _begin(user: User, address: str, agent: str, expires_at: datetime) -> Login:
     account = _locked(user.pk)
     if not account.is_active:
-        raise NotAuthenticated("This account is deactivated; ask the operator.")
+        raise NotAuthenticated(_("This account is deactivated; ask the operator."))
     if account.password != user.password:
-        raise NotAuthenticated("The password was changed meanwhile: log in again.")
+        raise NotAuthenticated(_("The password has been changed since: log in again."))
     login = Login.objects.create(
         user=account, address=address[:45], agent=agent[:200], expires_at=expires_at
     )
@@ -132,7 +136,7 @@ def _begin(user: User, address: str, agent: str, expires_at: datetime) -> Login:
 def _find(raw: str) -> RefreshToken:
     link = RefreshToken.objects.filter(digest=digest_of(raw)).first() if raw.isascii() else None
     if link is None:
-        raise NotAuthenticated(REFUSED)
+        raise NotAuthenticated(_(REFUSED))
     return link
 
 
@@ -140,7 +144,7 @@ def _locked(user_id: uuid.UUID) -> User:
     """The user as it is now; its row stays locked for the rest of the transaction."""
     user = User.objects.select_for_update(no_key=True).filter(pk=user_id).first()
     if user is None:
-        raise NotAuthenticated("The account does not exist any more.")
+        raise NotAuthenticated(_("The account does not exist any more."))
     return user
 
 

@@ -35,6 +35,8 @@ from rini.errors import NotAuthenticated, RiniError, Unavailable
 from rini.storage.database import in_database
 from rini.storage.loops import PerLoop
 from rini.storage.notifications import listener
+from rini.translation import gettext as _
+from rini.translation import gettext_noop
 
 CHECK_SECONDS = 3.0
 log = structlog.get_logger(__name__)
@@ -60,12 +62,12 @@ class Right:
 
 
 def refusal_of_user(is_active: bool | None) -> NotAuthenticated | None:
-    """Why an account opens nothing; `is_active` is None where there is none."""
+    """Why an account opens nothing; `is_active` is None where the account is gone."""
     if is_active is None:
-        return NotAuthenticated("The account does not exist any more.", code="account_deleted")
+        return NotAuthenticated(_("The account does not exist any more."), code="account_deleted")
     if not is_active:
         return NotAuthenticated(
-            "This account is deactivated; ask the operator.", code="account_suspended"
+            _("This account is deactivated; ask the operator."), code="account_suspended"
         )
     return None
 
@@ -78,11 +80,11 @@ def refusal_of_token(
     now = timezone.now()
     if secret_until is None or (isinstance(secret_until, datetime) and secret_until <= now):
         return NotAuthenticated(
-            "This API token was rotated: use its new secret.", code="token_rotated"
+            _("This API token was rotated: use its new secret."), code="token_rotated"
         )
     if expires_at is not None and expires_at <= now:
         return NotAuthenticated(
-            "This API token has expired: make a new one at /tokens/.", code="token_expired"
+            _("This API token has expired: make a new one at /tokens/."), code="token_expired"
         )
     return None
 
@@ -91,18 +93,18 @@ def refusal_of_access_token(expires_at: float, is_login_open: bool) -> NotAuthen
     """Why an access token opens nothing."""
     if expires_at <= time.time():
         return NotAuthenticated(
-            "This access token has expired: get a new one from /auth/refresh or /auth/token.",
+            _("This access token has expired: get a new one from /auth/refresh or /auth/token."),
             code="access_token_expired",
         )
     if not is_login_open:
         return NotAuthenticated(
-            "The login of this access token has ended: log in again at /auth/token.",
+            _("The login of this access token has ended: log in again at /auth/token."),
             code="login_ended",
         )
     return None
 
 
-NO_TOKEN = "There is no such API token: it is mistyped, or was revoked."  # noqa: S105  # a sentence
+NO_TOKEN = gettext_noop("There is no such API token: it is mistyped, or was revoked.")
 
 
 def topic(user_id: UUID) -> str:
@@ -137,14 +139,14 @@ class _Facts:
 
     def _of_token(self, right: Right, row: dict[str, Any] | None) -> NotAuthenticated | None:
         if row is None:
-            return NotAuthenticated(NO_TOKEN, code="token_deleted")
+            return NotAuthenticated(_(NO_TOKEN), code="token_deleted")
         until: datetime | float | None = math.inf
         if right.secret is not None and bytes(row["digest"]) != right.secret:
             until = earlier(self.former.get(right.secret), row["former_valid_until"])
         refused = refusal_of_token(row["expires_at"], until)
         if refused is None and _is_narrowed(right, row["allowed_models"]):
             refused = NotAuthenticated(
-                "What this API token is for was restricted: connect again.",
+                _("The rights of this API token were restricted: connect again."),
                 code="token_restricted",
             )
         return refused

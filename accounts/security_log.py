@@ -78,8 +78,8 @@ def record(
 
 
 def _write(row: SecurityEvent) -> None:
-    told = ("user_id", "actor_id", "token_id", "address")
-    known = {name: str(value) for name in told if (value := getattr(row, name))}
+    columns = ("user_id", "actor_id", "token_id", "address")
+    known = {name: str(value) for name in columns if (value := getattr(row, name))}
     log.info(row.event, **known, **row.details)
     try:
         _store(row)

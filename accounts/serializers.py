@@ -15,6 +15,7 @@ from rest_framework import serializers
 
 from accounts import limits
 from accounts.models import ApiToken, Login, User
+from rini.translation import gettext as _
 from rini.web.fields import ShortListField
 
 MAX_NAME_CHARACTERS = 150
@@ -98,10 +99,10 @@ def check_credentials(user: User, attrs: dict[str, Any]) -> None:
     """
     password = attrs.get("password")
     if user.username is None and password is not None:
-        raise serializers.ValidationError({"username": ["A password needs a user name."]})
+        raise serializers.ValidationError({"username": [_("A password needs a user name.")]})
     if password is None:
         if user.username is not None and not (user.password and user.has_usable_password()):
-            raise serializers.ValidationError({"password": ["A user name needs a password."]})
+            raise serializers.ValidationError({"password": [_("A user name needs a password.")]})
         return
     try:
         password_validation.validate_password(password, user)
@@ -197,13 +198,14 @@ class TokenSerializer(serializers.ModelSerializer[ApiToken]):
         wrong = [name for name in names or () if not MODEL_NAME.fullmatch(name)]
         if wrong:
             raise serializers.ValidationError(
-                f"{wrong[0]!r} is not of the form “provider/model” or “provider/*”."
+                _("%(given)r is not of the form “provider/model” or “provider/*”.")
+                % {"given": wrong[0]}
             )
         return names
 
     def validate_expires_at(self, moment: datetime | None) -> datetime | None:
         if moment is not None and moment <= timezone.now():
-            raise serializers.ValidationError("This moment is in the past.")
+            raise serializers.ValidationError(_("This time is in the past."))
         return moment
 
 

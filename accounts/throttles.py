@@ -28,6 +28,7 @@ from accounts import security_log
 from accounts.models import EventName, SecurityEvent, User
 from rini.errors import RateLimited
 from rini.storage import valkey
+from rini.translation import gettext as _
 from rini.web import client
 
 WINDOW_SECONDS = 300
@@ -57,7 +58,8 @@ def guess(user: User | None, name: str = "") -> Iterator[None]:
         if _add(key, 1, WINDOW_SECONDS) > limit:
             security_log.record(EventName.LOGIN_LOCKED, user_id=user.pk if user else None)
             raise RateLimited(
-                f"Too many wrong passwords. Try again in {math.ceil(WINDOW_SECONDS - elapsed)} s.",
+                _("Too many wrong passwords. Try again in %(seconds)s s.")
+                % {"seconds": math.ceil(WINDOW_SECONDS - elapsed)},
                 retry_after=WINDOW_SECONDS - elapsed,
             )
     yield
@@ -77,8 +79,11 @@ def count_registration() -> None:
     if _add(_key("registrations", window, network_of(client.address())), 1, HOUR) > most:
         security_log.record(EventName.REGISTRATION_REFUSED)
         raise RateLimited(
-            f"From this address {most} accounts were opened within an hour; that is all. "
-            f"Try again in {math.ceil((HOUR - elapsed) / 60)} minutes.",
+            _(
+                "%(most)s accounts were opened from this address within an hour, the most allowed. "
+                "Try again in %(minutes)s minutes."
+            )
+            % {"most": most, "minutes": math.ceil((HOUR - elapsed) / 60)},
             retry_after=HOUR - elapsed,
         )
 
@@ -113,7 +118,7 @@ def _is_usual(user: User, network: str) -> bool:
 
 def _add(key: str, count: int, seconds: int) -> int:
     with (
-        valkey.needed("Passwords cannot be checked now: Valkey is away."),
+        valkey.needed(_("Passwords cannot be checked now: Valkey is away.")),
         valkey.client().pipeline(transaction=True) as pipe,
     ):
         pipe.incrby(key, count)

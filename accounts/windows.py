@@ -13,9 +13,11 @@ from typing import Any
 
 from rini.storage import valkey
 from rini.storage.valkey import Script
+from rini.translation import gettext as _
+from rini.translation import gettext_noop
 
 SECONDS = 60
-AWAY = "Rini cannot check your limits now: its Valkey is away. Try again shortly."
+AWAY = gettext_noop("Rini cannot check your limits now: Valkey is away. Try again shortly.")
 _COUNT = Script("""
 local refused, answer = 0, {0}
 for i, key in ipairs(KEYS) do
@@ -71,19 +73,19 @@ async def count(costs: Sequence[tuple[Limit, int]]) -> Counted:
 
     Raises `Unavailable` where Valkey is.
     """
-    with valkey.needed(AWAY):
+    with valkey.needed(_(AWAY)):
         return _counted(costs, await _COUNT.run(*_arguments(costs)))
 
 
 def count_now(costs: Sequence[tuple[Limit, int]]) -> Counted:
     """`count` for sync code."""
-    with valkey.needed(AWAY):
+    with valkey.needed(_(AWAY)):
         return _counted(costs, _COUNT.run_now(*_arguments(costs)))
 
 
 async def change(limits: Sequence[Limit], by: int) -> None:
     """Count more, whatever the limit, or give back (`by` below 0). Raises `Unavailable`."""
-    with valkey.needed(AWAY):
+    with valkey.needed(_(AWAY)):
         async with valkey.async_client().pipeline(transaction=True) as pipe:
             for limit in limits:
                 pipe.incrby(limit.key, by)

@@ -223,7 +223,7 @@ class BudgetForm(forms.ModelForm[Budget]):
     def clean_timezone(self) -> str:
         name = str(self.cleaned_data["timezone"])
         if not is_timezone(name):
-            raise forms.ValidationError(_("This is no time zone; “Asia/Seoul” is one."))
+            raise forms.ValidationError(_("This is not a time zone; “Asia/Seoul” is one."))
         return name
 
 

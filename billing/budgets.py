@@ -22,6 +22,8 @@ from billing.models import Budget, BudgetWindow, Hold, Period, Rollup, Scope
 from billing.periods import Window
 from rini.errors import BudgetExceeded
 from rini.money import dollars
+from rini.translation import gettext as _
+from rini.translation import gettext_noop
 
 log = structlog.get_logger(__name__)
 
@@ -39,18 +41,38 @@ def take(counted: Sequence[Counter], amount: int) -> BudgetExceeded | None:
     return None
 
 
+_PER = {
+    Period.DAY: gettext_noop("a day"),
+    Period.WEEK: gettext_noop("a week"),
+    Period.MONTH: gettext_noop("a month"),
+    Period.TOTAL: gettext_noop("in total"),
+}
+
+
 def refusal(counter: Counter, amount: int) -> BudgetExceeded:
     """The error that names the budget, what remains and when it resets."""
     budget, ends_at = counter.budget, counter.window.ends_at
-    per = "in total" if ends_at is None else f"a {budget.period}"
     resets = (
-        "It does not reset." if ends_at is None else f"It resets at {ends_at:%Y-%m-%dT%H:%M:%SZ}."
+        _("It does not reset.")
+        if ends_at is None
+        else _("It resets at %(time)s.") % {"time": f"{ends_at:%Y-%m-%dT%H:%M:%SZ}"}
     )
     refused = BudgetExceeded(
-        f"The budget of this {budget.scope}, ${dollars(budget.limit_nano)} {per}, has "
-        f"${dollars(counter.remaining)} left (${dollars(counter.spent)} spent, "
-        f"${dollars(counter.held)} held by calls under way), and this call may cost up to "
-        f"${dollars(amount)}. {resets} A smaller max_tokens makes a call's bound smaller."
+        _(
+            "The budget of this %(scope)s, $%(limit)s %(per)s, has $%(remaining)s left "
+            "($%(spent)s spent, $%(held)s held by calls under way), and this call may cost "
+            "up to $%(amount)s. %(resets)s A smaller max_tokens lowers what a call may cost."
+        )
+        % {
+            "scope": Scope(budget.scope).label,
+            "limit": dollars(budget.limit_nano),
+            "per": _(_PER[Period(budget.period)]),
+            "remaining": dollars(counter.remaining),
+            "spent": dollars(counter.spent),
+            "held": dollars(counter.held),
+            "amount": dollars(amount),
+            "resets": resets,
+        }
     )
     refused.scope = budget.scope
     return refused

@@ -14,6 +14,8 @@ from drf_spectacular.utils import OpenApiParameter
 from accounts.authentication import Caller
 from accounts.permissions import refuse_strangers
 from rini.errors import InvalidInput
+from rini.translation import gettext as _
+from rini.translation import gettext_noop
 from rini.web import query
 
 EVERYBODY = "all"
@@ -59,7 +61,7 @@ def read(source: query.Source, caller: Caller) -> Filters:
     since = query.moment(source, "start_date", zone)
     until = query.moment(source, "end_date", zone, through=True)
     if since and until and since > until:
-        raise InvalidInput(errors={"end_date": ["The end is before the start."]})
+        raise InvalidInput(errors={"end_date": [_("The end is before the start.")]})
     return Filters(
         user_id=_user(source, caller),
         since=since,
@@ -78,5 +80,5 @@ def _user(source: query.Source, caller: Caller) -> UUID | None:
     asked = query.text(source, "user_id") or str(caller.user.id)
     user_id = None if asked == EVERYBODY else query.uuid(source, "user_id") or caller.user.id
     if user_id != caller.user.id:
-        refuse_strangers(caller, SEE_ALL, "see what others have used")
+        refuse_strangers(caller, SEE_ALL, gettext_noop("see what others have used"))
     return user_id

@@ -18,6 +18,8 @@ from accounts.permissions import refuse_strangers
 from billing import budgets, serializers
 from billing.models import Budget
 from rini.errors import Conflict
+from rini.translation import gettext as _
+from rini.translation import gettext_noop
 from rini.web.api_schema import problems
 from rini.web.http import validated
 from rini.web.routes import Resource
@@ -28,7 +30,7 @@ class ByOperator(BasePermission):
 
     def has_permission(self, request: Request, view: APIView) -> bool:
         permission = f"billing.{_ACTIONS.get(request.method or '', 'view')}_budget"
-        refuse_strangers(caller_in(request), permission, "do this with budgets")
+        refuse_strangers(caller_in(request), permission, gettext_noop("do this with budgets"))
         return True
 
 
@@ -98,7 +100,7 @@ def _put(budget: Budget) -> Budget:
         with transaction.atomic():
             return budgets.put(budget)
     except IntegrityError:
-        raise Conflict("It has a budget for this period already: change that one.") from None
+        raise Conflict(_("There is a budget for this period already: change that one.")) from None
 
 
 def _states(found: list[Budget]) -> list[Any]:

@@ -12,6 +12,7 @@ from uuid import UUID
 from billing.filters import Filters
 from billing.models import LedgerQuerySet, UsageRecord
 from rini.errors import InvalidInput
+from rini.translation import gettext as _
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -48,5 +49,5 @@ def _read(cursor: str) -> tuple[datetime, UUID]:
         at = _EPOCH + timedelta(microseconds=int.from_bytes(raw[:8]))
         return at, UUID(bytes=raw[8:])
     except (binascii.Error, ValueError, OverflowError):
-        message = "This is no cursor: give the `next` of the page before."
+        message = _("This is not a cursor: give the `next` of the previous page.")
         raise InvalidInput(errors={"cursor": [message]}) from None

@@ -13,6 +13,7 @@ from billing.pricing import Line
 from billing.reports import Sums
 from rini.money import dollars
 from rini.timezones import is_timezone
+from rini.translation import gettext as _
 
 MOST = Decimal(10) ** 9
 
@@ -149,7 +150,9 @@ class BudgetTerms(serializers.Serializer[Budget]):
 
     def validate_timezone(self, name: str) -> str:
         if not is_timezone(name):
-            raise serializers.ValidationError(f"{name!r} is no time zone; “Asia/Seoul” is one.")
+            raise serializers.ValidationError(
+                _("%(name)r is not a time zone; “Asia/Seoul” is one.") % {"name": name}
+            )
         return name
 
     def to_representation(self, instance: Budget) -> dict[str, Any]:
@@ -170,6 +173,6 @@ class NewBudget(BudgetTerms):
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         if (attrs["scope"] == Scope.INSTALLATION) != (attrs["subject_id"] is None):
             raise serializers.ValidationError(
-                {"subject_id": ["Give whose budget it is; none for the installation's."]}
+                {"subject_id": [_("Say whose budget it is; leave it out for the installation's.")]}
             )
         return attrs

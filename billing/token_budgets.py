@@ -12,6 +12,7 @@ from accounts.models import ApiToken
 from billing import budgets
 from billing.models import Budget, Scope
 from billing.serializers import BudgetTerms
+from rini.translation import gettext as _
 
 
 class WholeTerms(BudgetTerms):
@@ -20,7 +21,9 @@ class WholeTerms(BudgetTerms):
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         missing = [name for name, key in _NEEDED.items() if key not in attrs]
         if missing:
-            raise serializers.ValidationError({name: ["Give it."] for name in missing})
+            raise serializers.ValidationError(
+                {name: [_("This field is required.")] for name in missing}
+            )
         return attrs
 
 

@@ -20,6 +20,7 @@ from billing.models import Budget, Price, Rollup, Scope, UsageRecord
 from billing.reports import GroupBy
 from rini.errors import NotFound
 from rini.money import NANO, dollars
+from rini.translation import gettext as _
 from rini.web import query
 from rini.web.api_schema import problems
 from rini.web.routes import Resource
@@ -163,7 +164,7 @@ def _record(caller: Caller, pk: UUID) -> UsageRecord:
         rows = rows.visible_to(caller.user)
     record = rows.filter(pk=pk).first()
     if record is None:
-        raise NotFound(f"There is no call {pk}.")
+        raise NotFound(_("There is no call %(id)s.") % {"id": pk})
     return record
 
 

@@ -14,6 +14,7 @@ from conversations.fields import Goes
 from conversations.models import Message, MessageStatus, Session
 from rini.errors import Conflict, NotFound
 from rini.storage.statements import execute
+from rini.translation import gettext as _
 
 _KEPT = fields.going(fields.SESSION, Goes.FORK)
 _COLUMNS = ", ".join(fields.going(fields.MESSAGE, Goes.FORK))
@@ -55,9 +56,14 @@ def fork(user: User, session_id: UUID, message_id: int) -> Session:
     source = transcript.session_of(user, session_id)
     path = tree.path_ids(source.id, message_id)
     if not path:
-        raise NotFound(f"Message {message_id} not found in session {session_id}.")
+        raise NotFound(
+            _("Message %(message_id)s not found in session %(session_id)s.")
+            % {"message_id": message_id, "session_id": session_id}
+        )
     if Message.objects.filter(id__in=path, status=MessageStatus.STREAMING).exists():
-        raise Conflict("An answer of this path is still being written. Fork it when it has ended.")
+        raise Conflict(
+            _("An answer of this path is still being written. Fork it when it has ended.")
+        )
     [(size,)] = execute(_SIZE, [path])
     room.take(user.pk, source.system_prompt, size=size, messages=len(path))
     copy = Session.objects.create(user=user, **{name: getattr(source, name) for name in _KEPT})

@@ -18,7 +18,7 @@ from rini.storage.database import OwnedQuerySet
 
 
 def unexpired(prefix: str = "") -> models.Q:
-    """Rows whose session, at `prefix`, has not run out: one that has is as if it were deleted."""
+    """Rows whose session, at `prefix`, has not run out: one that has counts as deleted."""
     lasting = models.Q(**{f"{prefix}expires_after": None})
     used_since = Now() - models.F(f"{prefix}expires_after")
     return lasting | models.Q(**{f"{prefix}last_accessed__gt": used_since})

@@ -14,6 +14,7 @@ from providers import keys, naming, own_server
 from providers.models import Model, ModelKind
 from rini.errors import InvalidInput, NotFound
 from rini.secrets.secret import Secret
+from rini.translation import gettext as _
 
 LARGEST = 2**63 - 1
 
@@ -46,7 +47,7 @@ def find(user: User, number: int) -> Session:
     """The user's conversation of that number. Raises `NotFound`, also for somebody else's."""
     found = numbered(user).filter(number=number).first() if number <= LARGEST else None
     if found is None:
-        raise NotFound(f"Conversation {number} not found.")
+        raise NotFound(_("Conversation %(number)s not found.") % {"number": number})
     return found
 
 

@@ -15,6 +15,8 @@ from django.conf import settings
 from rini.errors import RiniError
 from rini.storage.remembered import Remembered
 from rini.storage.statements import execute
+from rini.translation import gettext as _
+from rini.translation import gettext_noop
 
 SUMMED_EVERY_SECONDS = 60.0
 FILE_BYTES = 1024 * 1024
@@ -38,7 +40,7 @@ _OF_USER = f"""
 class StorageFull(RiniError):
     status = 413
     code = "storage_full"
-    detail = "There is no room for this: delete sessions that you do not need any more."
+    detail = gettext_noop("There is no room for this: delete sessions that you no longer need.")
 
 
 @dataclass(slots=True)
@@ -72,8 +74,11 @@ def take(
     user = _users(user_id)
     if settings.MAX_USER_BYTES and user.size + size > settings.MAX_USER_BYTES:
         raise StorageFull(
-            f"You have stored {user.size} bytes; with this it would be more than "
-            f"{settings.MAX_USER_BYTES}. Delete sessions that you do not need any more."
+            _(
+                "You have stored %(size)s bytes, and with this it would be more than %(most)s. "
+                "Delete sessions that you no longer need."
+            )
+            % {"size": user.size, "most": settings.MAX_USER_BYTES}
         )
     check_session(messages, size)
     if session_id is not None:
@@ -87,9 +92,11 @@ def check_session(messages: int, size: int) -> None:
     """Raise `StorageFull` for what is too much for one session."""
     if settings.MAX_SESSION_BYTES and size > settings.MAX_SESSION_BYTES:
         raise StorageFull(
-            f"A session holds {settings.MAX_SESSION_BYTES} bytes of text: begin another."
+            _("A session holds %(most)s bytes of text: begin another.")
+            % {"most": settings.MAX_SESSION_BYTES}
         )
     if settings.MAX_SESSION_MESSAGES and messages > settings.MAX_SESSION_MESSAGES:
         raise StorageFull(
-            f"A session holds {settings.MAX_SESSION_MESSAGES} messages: begin another."
+            _("A session holds %(most)s messages: begin another.")
+            % {"most": settings.MAX_SESSION_MESSAGES}
         )

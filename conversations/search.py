@@ -15,6 +15,7 @@ from conversations.models import Message, SearchEntry, Session
 from rini import lexical
 from rini.errors import InvalidInput
 from rini.storage.statements import execute
+from rini.translation import gettext as _
 
 # A title counts more than a message (PostgreSQL's weights A and D: ten to one).
 _TITLE = """
@@ -101,4 +102,4 @@ def hit(entry: Any, question: str) -> Hit:
 def _query(question: str) -> Terms:
     if terms := lexical.tsquery(question):
         return Terms(terms)
-    raise InvalidInput(errors={"q": ["Give at least one word, or part of one, to look for."]})
+    raise InvalidInput(errors={"q": [_("Give at least one word, or part of one, to look for.")]})

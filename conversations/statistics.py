@@ -16,7 +16,7 @@ def summary(session: Session) -> dict[str, Any]:
 
     `cost` is of the calls with a known price; `unpriced_calls` are not in it.
     """
-    said = session.messages.aggregate(
+    sums = session.messages.aggregate(
         message_count=Count("id"),
         user_message_count=Count("id", filter=Q(role=Role.USER)),
         assistant_message_count=Count("id", filter=Q(role=Role.ASSISTANT)),
@@ -35,7 +35,7 @@ def summary(session: Session) -> dict[str, Any]:
     cost = dollars(used.pop("cost_nano"))
     return {
         "session_id": session.id,
-        **said,
+        **sums,
         **used,
         "total_tokens": used["prompt_tokens"] + used["completion_tokens"],
         "cost": cost,

@@ -21,7 +21,7 @@ from conversations.answering.events import EventType, text_of
 from conversations.digests import summaries, summarising, titles
 from conversations.files import attachments
 from conversations.models import Generation, GenerationStatus, JournalSegment, Session
-from providers import asking, tokens
+from providers import asking, token_counts
 from providers.asking import Question
 from providers.tasks import interrupted
 from rini.errors import RiniError
@@ -59,7 +59,7 @@ def _settle(generation: Generation) -> None:
     written = text_of(events) + text_of(events, EventType.REASONING)
     for hold in held[:-1]:
         holds.settle_now(hold.id, interrupted(hold, output_tokens=0))
-    holds.settle_now(held[-1].id, interrupted(held[-1], tokens.count(written)))
+    holds.settle_now(held[-1].id, interrupted(held[-1], token_counts.count(written)))
 
 
 def _records(generation: Generation) -> QuerySet[UsageRecord]:

@@ -15,6 +15,7 @@ from accounts.models import User
 from knowledge import vectors
 from knowledge.models import DocumentStatus, KnowledgeBase
 from rini.errors import NotFound
+from rini.translation import gettext as _
 
 
 def counted(user: User) -> QuerySet[KnowledgeBase]:
@@ -47,7 +48,7 @@ def all_of(user: User, ids: Sequence[UUID]) -> list[KnowledgeBase]:
     """The bases of these ids. Raises `NotFound` unless the user may see every one."""
     found = list(KnowledgeBase.objects.visible_to(user).filter(id__in=ids))
     if missing := set(ids) - {base.id for base in found}:
-        raise NotFound(f"Knowledge base {min(missing)} not found.")
+        raise NotFound(_("Knowledge base %(id)s not found.") % {"id": min(missing)})
     return found
 
 

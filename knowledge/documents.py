@@ -16,6 +16,7 @@ from knowledge.models import WORKING, Document, DocumentStatus, KnowledgeBase
 from rini.errors import Conflict
 from rini.storage import files
 from rini.storage.background import enqueue
+from rini.translation import gettext as _
 
 FOLDER = "documents"
 WORK = "knowledge.tasks.ingest_next"
@@ -37,10 +38,13 @@ def add(base: KnowledgeBase, name: str, data: bytes, fields: Mapping[str, Any]) 
     except IntegrityError:
         files.delete(stored)
         if not KnowledgeBase.objects.filter(id=base.id).exists():
-            raise Conflict("The knowledge base has just been deleted.") from None
+            raise Conflict(_("The knowledge base has just been deleted.")) from None
         raise Conflict(
-            f"The base has a document with the external id {fields.get('external_id')!r}. "
-            "Delete it first."
+            _(
+                "The knowledge base has a document with the external id %(external_id)r. "
+                "Delete it first."
+            )
+            % {"external_id": fields.get("external_id")}
         ) from None
     except Exception:
         files.delete(stored)

@@ -50,7 +50,7 @@ class Superseded(Exception):
 
 
 def claim() -> Document | None:
-    """The next document to work on, with its base and its owner; None: there is none."""
+    """The next document to work on, with its base and its owner, or None."""
     for (document_id,) in execute(_CLAIM, [LEASE]):
         return Document.objects.select_related("base__user").get(id=document_id)
     return None

@@ -20,6 +20,7 @@ from rini.errors import InvalidInput
 from rini.ranking import Counted
 from rini.storage.database import in_database
 from rini.storage.statements import execute
+from rini.translation import gettext as _
 
 CANDIDATES = 100
 _MAX_TERMS = 100  # of a question: a pasted page is not looked up word by word
@@ -111,15 +112,17 @@ def _mode(bases: Sequence[KnowledgeBase], wanted: Mode | None) -> Mode:
     if "" in models:
         if wanted in (Mode.HYBRID, Mode.VECTOR):
             raise InvalidInput(
-                errors={"mode": ["A base has no embedding model: it is searched by keywords."]}
+                errors={"mode": [_("A base has no embedding model: it is searched by keywords.")]}
             )
         return Mode.KEYWORD
     if len(models) > 1 and wanted is not Mode.KEYWORD:
         raise InvalidInput(
             errors={
                 "knowledge_base_ids": [
-                    "These bases have different embedding models, whose vectors cannot be "
-                    "compared. Search them by keywords, or one after the other."
+                    _(
+                        "These bases have different embedding models, whose vectors cannot be "
+                        "compared. Search them by keywords, or one after the other."
+                    )
                 ]
             }
         )

@@ -12,6 +12,7 @@ from rest_framework import serializers
 
 from knowledge.models import Chunk, Document, KnowledgeBase
 from knowledge.retrieval import Found, Mode
+from rini.translation import gettext as _
 from rini.web.fields import ShortListField
 
 MAX_ATTRIBUTES = 16
@@ -42,7 +43,7 @@ class KnowledgeBaseSerializer(serializers.ModelSerializer[KnowledgeBase]):
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         size, overlap = attrs.get("chunk_size", 256), attrs.get("chunk_overlap", 0)
         if overlap > size // 2:
-            raise serializers.ValidationError({"chunk_overlap": "At most half of `chunk_size`."})
+            raise serializers.ValidationError({"chunk_overlap": _("At most half of `chunk_size`.")})
         return attrs
 
     def get_my_access(self, base: KnowledgeBase) -> str:
@@ -65,20 +66,28 @@ class AttributesField(serializers.DictField):
             try:
                 data = orjson.loads(data)
             except orjson.JSONDecodeError:
-                raise serializers.ValidationError("Give a JSON object.") from None
+                raise serializers.ValidationError(_("Give a JSON object.")) from None
         return super().run_validation(data)
 
     def to_internal_value(self, data: Any) -> dict[str, Any]:
         found: dict[str, Any] = super().to_internal_value(data)
         if len(found) > MAX_ATTRIBUTES:
-            raise serializers.ValidationError(f"At most {MAX_ATTRIBUTES} attributes.")
+            raise serializers.ValidationError(
+                _("At most %(most)s attributes.") % {"most": MAX_ATTRIBUTES}
+            )
         for name, value in found.items():
             if not isinstance(value, str | int | float | bool) or len(str(value)) > 512:
                 raise serializers.ValidationError(
-                    f"{name[:64]!r} is no text of at most 512 characters, number or switch."
+                    _(
+                        "%(name)r is neither a text of at most 512 characters, nor a number, nor "
+                        "true or false."
+                    )
+                    % {"name": name[:64]}
                 )
             if len(name) > 64 or "\x00" in f"{name}{value}":
-                raise serializers.ValidationError("A name has at most 64 characters, none NUL.")
+                raise serializers.ValidationError(
+                    _("A name has at most 64 characters, none of them NUL.")
+                )
         return found
 
 
@@ -96,9 +105,9 @@ class NewDocument(serializers.Serializer[Any]):
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         if ("file" in attrs) == ("text" in attrs):
-            raise serializers.ValidationError({"file": "Send a file in a form, or a text."})
+            raise serializers.ValidationError({"file": _("Send a file in a form, or a text.")})
         if "text" in attrs and "name" not in attrs:
-            raise serializers.ValidationError({"name": "Name the text."})
+            raise serializers.ValidationError({"name": _("Name the text.")})
         return attrs
 
 

@@ -16,7 +16,7 @@ def ingest_next() -> None:
 
 @shared_task
 def requeue() -> int:
-    """Have the documents done that a dead worker left, or that are to be tried again; how many."""
+    """Queue documents that a dead worker left, or whose next attempt is due; returns how many."""
     due = queue.due()
     for _ in due:
         enqueue(documents.WORK)

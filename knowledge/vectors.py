@@ -1,4 +1,4 @@
-"""Vectors of passages and questions, by the model of a base, paid by whoever asks."""
+"""Vectors of passages and questions, by the model of a base, paid for by the person who asks."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from accounts.authentication import Caller
 from knowledge.models import KnowledgeBase
-from providers import catalogue, embedding, tokens
+from providers import catalogue, embedding, token_counts
 from providers.models import ModelKind
 from providers.offline import models as offline
 from providers.types import InputType
@@ -17,7 +17,7 @@ OFFLINE = f"offline/{offline.DEFAULT}"
 
 
 def usual_model() -> str:
-    """The embedding model of a base whose owner names none; empty: there is none here."""
+    """The embedding model of a base whose owner names none; empty where this machine has none."""
     return OFFLINE if offline.available() else ""
 
 
@@ -36,7 +36,7 @@ def check(caller: Caller, name: str) -> None:
 
 def offsets(base: KnowledgeBase, text: str) -> list[tuple[int, int]]:
     """The tokens of a text for the model of a base, as spans of characters."""
-    return tokens.offsets(text, _model(base))
+    return token_counts.offsets(text, _model(base))
 
 
 def fitted(base: KnowledgeBase, text: str, input_type: InputType = "passage") -> str:
@@ -47,7 +47,7 @@ def fitted(base: KnowledgeBase, text: str, input_type: InputType = "passage") ->
         return text
     from providers.offline import running
 
-    room, spans = running.room(model, input_type), tokens.offsets(text, model)
+    room, spans = running.room(model, input_type), token_counts.offsets(text, model)
     return text if len(spans) <= room else text[: spans[room - 1][1]]
 
 

@@ -21,6 +21,7 @@ from knowledge import bases, documents, serializers
 from knowledge.models import Document, DocumentStatus, KnowledgeBase
 from rini.errors import NotFound
 from rini.storage import files
+from rini.translation import gettext as _
 from rini.web import query
 from rini.web.api import SkipLimitPagination
 from rini.web.api_schema import problems
@@ -188,7 +189,7 @@ class DocumentViewSet(RetrieveModelMixin, Resource[Document]):
         document = self.get_object()
         data = files.read(document.file)
         if data is None:
-            raise NotFound("The file is not in the storage any more.")
+            raise NotFound(_("The file is not in the storage any more."))
         return HttpResponse(
             data,
             content_type="application/octet-stream",

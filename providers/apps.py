@@ -17,9 +17,9 @@ class ProvidersConfig(AppConfig):
 def _seed(using: str, **_: Any) -> None:
     """Fill the catalogue after the first `migrate`, and after a `flush`."""
     from billing.models import Price
-    from providers import refresh
+    from providers import catalogue_refresh
     from providers.models import Model, Provider
 
     needed = {table._meta.db_table for table in (Provider, Model, Price)}
     if needed <= set(connections[using].introspection.table_names()):  # all migrated by now
-        refresh.seed()
+        catalogue_refresh.seed()

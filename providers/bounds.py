@@ -15,12 +15,15 @@ from django.conf import settings
 from providers.extent import excess
 from providers.types import ChatMessage, EmbeddingInput
 from rini.errors import InvalidInput
+from rini.translation import gettext as _
 
 
 def check_messages(messages: Sequence[ChatMessage]) -> None:
     """Raise `InvalidInput` for too many messages, or for a text in one that is too long."""
     if len(messages) > settings.MAX_MESSAGES:
-        raise _invalid("messages", f"Send at most {settings.MAX_MESSAGES} messages.")
+        raise _invalid(
+            "messages", _("Send at most %(most)s messages.") % {"most": settings.MAX_MESSAGES}
+        )
     for place, message in enumerate(messages):
         _check_texts(f"messages[{place}]", _texts(message))
 
@@ -30,7 +33,9 @@ def check_params(params: Mapping[str, Any]) -> None:
     for name in ("tools", "functions"):
         described = params.get(name)
         if isinstance(described, list) and len(described) > settings.MAX_TOOLS:
-            raise _invalid(name, f"Describe at most {settings.MAX_TOOLS} tools.")
+            raise _invalid(
+                name, _("Describe at most %(most)s tools.") % {"most": settings.MAX_TOOLS}
+            )
     for name, value in params.items():
         if too_much := excess(
             value,
@@ -38,13 +43,15 @@ def check_params(params: Mapping[str, Any]) -> None:
             values=settings.MAX_SCHEMA_VALUES,
             size=settings.MAX_PARAMETERS_BYTES,
         ):
-            raise _invalid(name, f"This parameter has more than {too_much}.")
+            raise _invalid(name, _("This parameter has more than %(bound)s.") % {"bound": too_much})
 
 
 def check_inputs(inputs: Sequence[EmbeddingInput]) -> None:
     """Raise `InvalidInput` for too many inputs to embed, or for one that is too long."""
     if len(inputs) > settings.MAX_EMBEDDING_INPUTS:
-        raise _invalid("input", f"Send at most {settings.MAX_EMBEDDING_INPUTS} inputs.")
+        raise _invalid(
+            "input", _("Send at most %(most)s inputs.") % {"most": settings.MAX_EMBEDDING_INPUTS}
+        )
     _check_texts("input", (one for one in inputs if isinstance(one, str)))
 
 
@@ -53,7 +60,9 @@ def check_calls(inputs: int, at_once: int) -> None:
     calls as one request may make."""
     most = settings.MAX_EMBEDDING_CALLS * at_once
     if inputs > most:
-        raise _invalid("input", f"Send at most {most} inputs to this provider.")
+        raise _invalid(
+            "input", _("Send at most %(most)s inputs to this provider.") % {"most": most}
+        )
 
 
 def _texts(message: ChatMessage) -> Iterator[str]:
@@ -72,7 +81,7 @@ def _texts(message: ChatMessage) -> Iterator[str]:
 def _check_texts(field: str, texts: Iterator[str]) -> None:
     most = settings.MAX_TEXT_CHARACTERS
     if any(len(text) > most for text in texts):
-        raise _invalid(field, f"A text has at most {most} characters.")
+        raise _invalid(field, _("A text has at most %(most)s characters.") % {"most": most})
 
 
 def _invalid(field: str, message: str) -> InvalidInput:

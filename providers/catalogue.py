@@ -14,6 +14,7 @@ from providers.naming import find_model, invalid
 from providers.types import Target
 from rini.errors import Forbidden
 from rini.secrets.secret import Secret
+from rini.translation import gettext as _
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +50,9 @@ def resolve(
     if model is None and provider is None:
         model = usual or settings.DEFAULT_MODEL
     if not model:
-        raise invalid("model", "invalid_input", "Name a model, as “provider/model” for instance.")
+        raise invalid(
+            "model", "invalid_input", _("Name a model, as “provider/model” for instance.")
+        )
     row = find_model(caller, provider, model, kind)
     _check(caller, row, kind)
     key = keys.key_for(caller.user, row.provider, session_id, caller.token)
@@ -71,10 +74,10 @@ def target_of(
     if not address and provider.has_address:
         is_local = provider.slug == "local"
         variable = "LLM_SERVER_URL" if is_local else keys.variable(provider.slug, "BASE_URL")
-        message = (
-            f"{provider.slug} has no address. The operator gives it one in the admin, or as "
-            f"{variable} in the environment."
-        )
+        message = _(
+            "%(provider)s has no address. The operator gives it one in the admin, or as "
+            "%(variable)s in the environment."
+        ) % {"provider": provider.slug, "variable": variable}
         raise invalid("provider", "provider_without_address", message)
     return Target(
         provider=provider.slug,
@@ -89,14 +92,24 @@ def target_of(
 
 def _check(caller: Caller, row: Model, kind: str) -> None:
     if not row.provider.enabled:
-        message = f"The operator has disabled {row.provider_id}."
+        message = _("The operator has disabled %(provider)s.") % {"provider": row.provider_id}
         raise invalid("provider", "provider_disabled", message)
     if not row.enabled:
-        raise invalid("model", "model_disabled", f"The operator has disabled {row}.")
+        raise invalid(
+            "model", "model_disabled", _("The operator has disabled %(model)s.") % {"model": row}
+        )
     if row.kind != kind:
-        raise invalid("model", "model_wrong_kind", f"{row} is for {row.kind}, not for {kind}.")
+        raise invalid(
+            "model",
+            "model_wrong_kind",
+            _("%(model)s is for %(kind)s, not for %(wanted)s.")
+            % {"model": row, "kind": ModelKind(row.kind).label, "wanted": ModelKind(kind).label},
+        )
     if lacking := access.missing_here(row):
         raise invalid("model", "model_not_installed", lacking)
     if caller.token and not access.allows(caller, row):
         allowed = ", ".join(caller.token.allowed_models or ())
-        raise Forbidden(f"This API token is not for {row}; it is for {allowed}.")
+        raise Forbidden(
+            _("This API token is not for %(row)s; it is for %(allowed)s.")
+            % {"row": row, "allowed": allowed}
+        )

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from providers.naming import invalid
+from rini.translation import gettext as _
 
 Params = Mapping[str, Any]
 
@@ -44,14 +45,14 @@ _ROUTED = ":online"
 
 
 def check(params: Params) -> None:
-    """Raise `InvalidInput` for a number that is none, and for what no hold covers, by its name."""
+    """Raise `InvalidInput`, by its name, for an invalid number and for what no hold covers."""
     for name in (*OUTPUT_LIMITS, *ANSWERS):
         _check_number(name, params.get(name))
     _check_number("top_logprobs", params.get("top_logprobs"), least=0)
     if named := sorted(_OTHER_MODELS & params.keys()):
-        raise _refused(named[0], "names other models or providers. Name one in “model”.")
+        raise _refused(named[0], _("names other models or providers. Name one in “model”."))
     if named := sorted(_PAID_TOOLS & params.keys()):
-        raise _refused(named[0], "is a paid tool of the vendor's own, which no budget covers.")
+        raise _refused(named[0], _("is a paid tool of the vendor's own, which no budget covers."))
     tools = params.get("tools")
     for i, tool in enumerate(tools if isinstance(tools, list) else ()):
         _check_tool(f"tools[{i}]", tool)
@@ -60,7 +61,10 @@ def check(params: Params) -> None:
 def check_model(provider: str, model: str) -> None:
     """Raise `InvalidInput` for OpenRouter's ``:online``, which buys a search with every call."""
     if provider == "openrouter" and model.endswith(_ROUTED):
-        raise _refused("model", f"ends in {_ROUTED}, a paid tool, which no budget covers.")
+        raise _refused(
+            "model",
+            _("ends in %(suffix)s, a paid tool, which no budget covers.") % {"suffix": _ROUTED},
+        )
 
 
 def output_limits(params: Params) -> dict[str, int]:
@@ -76,17 +80,22 @@ def answers(params: Params) -> int:
 def _check_number(name: str, value: object, least: int = 1) -> None:
     if value is None or (type(value) is int and least <= value <= MOST):
         return
-    raise _refused(name, f"takes a whole number from {least} to {MOST}.")
+    raise _refused(
+        name, _("takes a whole number from %(least)s to %(most)s.") % {"least": least, "most": MOST}
+    )
 
 
 def _check_tool(where: str, tool: object) -> None:
-    """A tool of another type than a function is a vendor's; what is no tool the wires refuse."""
+    """A tool that is not a function is a vendor's own; the wires refuse what is not a tool."""
     if not isinstance(tool, Mapping) or not tool:
         return
     kind = tool.get("type", "function" if "function" in tool else next(iter(tool)))
     if kind not in _FUNCTIONS:
-        raise _refused(where, f"is {str(kind)[:40]}, no function: no budget covers vendors' tools.")
+        refusal = _("is %(type)s, not a function: no budget covers vendors' tools.")
+        raise _refused(where, refusal % {"type": str(kind)[:40]})
 
 
 def _refused(name: str, what: str) -> Exception:
-    return invalid(name, "invalid_input", f"{name} {what}")
+    return invalid(
+        name, "invalid_input", _("%(name)s %(refusal)s") % {"name": name, "refusal": what}
+    )

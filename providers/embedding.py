@@ -13,12 +13,13 @@ from billing.ledger import Outcome
 from billing.models import UsageSource, UsageStatus
 from billing.purposes import Purpose
 from billing.usage import Usage
-from providers import bounds, catalogue, demands, tokens
+from providers import bounds, catalogue, demands, token_counts
 from providers.errors import ProviderError, ProviderFailed
 from providers.metering import Metered
 from providers.models import ModelKind
 from providers.types import EmbeddingInput, Embeddings, InputType, Target
 from providers.vendors import vendor
+from rini.translation import gettext as _
 
 
 class Embedding(Metered):
@@ -111,7 +112,10 @@ class Embedding(Metered):
 def _in_order(data: Sequence[Any], inputs: int, target: Target) -> list[Any]:
     """The vectors by their index. Raises ProviderFailed unless there is one for each input."""
     if len(data) != inputs or not all(isinstance(v, dict) and v.get("embedding") for v in data):
-        raise ProviderFailed(f"{target.provider} did not answer {inputs} inputs with as many.")
+        raise ProviderFailed(
+            _("%(provider)s did not return %(inputs)s vectors for %(inputs)s inputs.")
+            % {"provider": target.provider, "inputs": inputs}
+        )
     return sorted(data, key=_index)
 
 
@@ -153,7 +157,9 @@ def _in_words_of(provider: str, input_type: InputType | None) -> dict[str, str]:
 
 
 def _count(inputs: Sequence[EmbeddingInput], model: str) -> int:
-    return sum(tokens.count(text, model) if isinstance(text, str) else len(text) for text in inputs)
+    return sum(
+        token_counts.count(text, model) if isinstance(text, str) else len(text) for text in inputs
+    )
 
 
 def _model(answers: Sequence[Embeddings]) -> str:

@@ -21,12 +21,13 @@ None is a 500: they are not Rini's faults. `retryable` says whether the same cal
 from __future__ import annotations
 
 from rini.errors import RiniError
+from rini.translation import gettext_noop
 
 
 class ProviderError(RiniError):
     status = 502
     code = "provider_error"
-    detail = "The model's provider failed."
+    detail = gettext_noop("The model's provider failed.")
     retryable = False
     vendor_status: int | None = None
     """The status of the vendor's answer, if there was one."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from itertools import chain, islice
 
+from rini.translation import gettext as _
+
 
 def excess(value: object, *, depth: int, values: int, size: int) -> str:
     """What there is too much of in `value`, as ``"64 levels"``; empty where it is within bounds.
@@ -13,17 +15,17 @@ def excess(value: object, *, depth: int, values: int, size: int) -> str:
     names and texts as UTF-8.
     """
     room, taken, level = values, 0, [value]
-    for _ in range(depth):
+    for __ in range(depth):
         room -= len(level)
         if room < 0:
-            return f"{values} values"
+            return _("%(most)s values") % {"most": values}
         taken += sum(_bytes(item) for item in level)
         if taken > size:
-            return f"{size} bytes"
+            return _("%(most)s bytes") % {"most": size}
         level = list(islice(chain.from_iterable(map(_inner, level)), room + 1))
         if not level:
             return ""
-    return f"{depth} levels"
+    return _("%(most)s levels") % {"most": depth}
 
 
 def _inner(item: object) -> Iterable[object]:

@@ -25,7 +25,7 @@ from billing.ledger import Outcome
 from billing.models import UsageSource, UsageStatus
 from billing.purposes import Purpose
 from billing.usage import Usage
-from providers import bounds, catalogue, demands, prompt_bound, tokens
+from providers import bounds, catalogue, demands, prompt_bound, token_counts
 from providers.errors import ProviderError
 from providers.events import ChunkReader, as_chunk
 from providers.metering import COUNTED_AT_ONCE, Metered
@@ -155,8 +155,8 @@ class Call(Metered):
     def _estimated_input(self) -> int:
         model, params = self.target.model, self.request.params
         told = {name: params[name] for name in _TOLD if params.get(name)}
-        described = tokens.count(orjson.dumps(told).decode(), model) if told else 0
-        return tokens.count_messages(self.request.messages, model) + described
+        described = token_counts.count(orjson.dumps(told).decode(), model) if told else 0
+        return token_counts.count_messages(self.request.messages, model) + described
 
     def _input_in_bytes(self) -> int:
         return prompt_bound.in_bytes(self.request, self.target.model)
@@ -192,7 +192,7 @@ class Call(Metered):
         if status == UsageStatus.FAILED and self._first_token_at is None:
             return Usage(input_tokens=0, output_tokens=0)
         estimated_input = self._estimated_input()
-        written = tokens.count("".join(self._reader.written), self.target.model)
+        written = token_counts.count("".join(self._reader.written), self.target.model)
         if self._is_whole or self._thinks:
             is_cut = status in (UsageStatus.STOPPED, UsageStatus.INCOMPLETE)
             written = max(written, tokens_in(seconds) if is_cut else 0)

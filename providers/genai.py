@@ -18,7 +18,7 @@ from typing import Any
 from genai_prices.data_snapshot import get_snapshot
 from genai_prices.types import ModelInfo, ModelPrice, Provider, StartDateConstraint
 
-from providers.rates import Rates
+from providers.price_rows import Rates
 from providers.vendors import VENDORS, vendor
 
 SERVICE_TIERS = ("flex", "priority", "fast")
@@ -79,7 +79,7 @@ def _is_free_of_output(model: ModelInfo) -> bool:
 
 
 def _dearest(model: ModelInfo) -> ModelPrice:
-    """The price in effect by its date, or one of certain hours that is dearer."""
+    """The price in effect by its date, or a higher one for certain hours."""
     if isinstance(model.prices, ModelPrice):
         return model.prices
     today = datetime.now(UTC)

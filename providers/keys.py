@@ -25,6 +25,7 @@ from rini.secrets import sealed
 from rini.secrets.secret import Secret
 from rini.storage import last_used
 from rini.storage.statements import names, selected
+from rini.translation import gettext as _
 
 _KEY = f"""
     SELECT {names(ApiKey)} FROM providers_apikey
@@ -80,9 +81,12 @@ def key_for(
     operators = operators_key(provider)
     if operators is None and provider.needs_key:
         raise ProviderKeyMissing(
-            f"There is no key for {provider.slug}. Add yours with POST /api-keys/ "
-            f'{{"model_provider": "{provider.slug}", "api_key_value": "…"}}, or have the operator '
-            f"set {variable(provider.slug, 'API_KEY')}."
+            _(
+                "There is no key for %(provider)s. Add yours with POST /api-keys/ "
+                '{"model_provider": "%(provider)s", "api_key_value": "…"}, or have the operator '
+                "set %(variable)s."
+            )
+            % {"provider": provider.slug, "variable": variable(provider.slug, "API_KEY")}
         )
     if operators is not None:
         lending.check(user, token, provider.slug)

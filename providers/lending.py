@@ -17,6 +17,18 @@ from accounts.models import ApiToken, User
 from billing.models import Budget, Scope
 from rini.errors import Forbidden
 from rini.storage.remembered import Remembered
+from rini.translation import gettext as _
+from rini.translation import gettext_noop
+
+_NOT_LENT = gettext_noop(
+    "The operator's key for %(provider)s does not serve this account. Add a key of your own with "
+    "POST /api-keys/, or have the operator set LEND_OPERATOR_KEYS=always."
+)
+_NOT_LENT_WITHOUT_LIMIT = gettext_noop(
+    "The operator's key for %(provider)s does not serve this account, which has no budget and no "
+    "limit. Add a key of your own with POST /api-keys/, or have the operator give this account a "
+    "budget or a limit per minute, or set LEND_OPERATOR_KEYS=always."
+)
 
 
 def is_lent(user: User, token: ApiToken | None) -> bool:
@@ -31,14 +43,8 @@ def check(user: User, token: ApiToken | None, provider: str) -> None:
     """Raise `Forbidden`, with what to do, unless `is_lent`."""
     if is_lent(user, token):
         return
-    limited = settings.LEND_OPERATOR_KEYS == "limited"
-    give = "give this account a budget or a limit per minute, or " if limited else ""
-    raise Forbidden(
-        f"The operator's key for {provider} does not serve this account"
-        f"{', which has no budget and no limit' if limited else ''}. Add a key of your own with "
-        f"POST /api-keys/, or have the operator {give}set LEND_OPERATOR_KEYS=always.",
-        code="operator_key_not_lent",
-    )
+    message = _NOT_LENT_WITHOUT_LIMIT if settings.LEND_OPERATOR_KEYS == "limited" else _NOT_LENT
+    raise Forbidden(_(message) % {"provider": provider}, code="operator_key_not_lent")
 
 
 def _has_rate(user: User, token: ApiToken | None) -> bool:

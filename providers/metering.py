@@ -50,7 +50,7 @@ class Metered(ABC):
 
     @property
     def vendor_seconds(self) -> float:
-        """How long the vendor has let wait for its answer; of a stream, for its first chunk."""
+        """How long the vendor took to answer; for a stream, to its first chunk."""
         waiting = 0.0 if self._asked_at is None else time.monotonic() - self._asked_at
         return self._waited + waiting
 
@@ -109,11 +109,11 @@ class Metered(ABC):
 
     @abstractmethod
     def _input_in_bytes(self) -> int:
-        """No fewer tokens than are to be sent, at little cost."""
+        """At least as many tokens as will be sent, cheaply."""
 
     @abstractmethod
     def _input_counted(self) -> int:
-        """No fewer tokens than are to be sent, as exactly as can be."""
+        """At least as many tokens as will be sent, as exactly as possible."""
 
     @abstractmethod
     def _max_output(self) -> int | None:

@@ -20,6 +20,7 @@ from providers import access
 from providers.models import Model, Provider
 from rini.errors import InvalidInput
 from rini.storage.remembered import Remembered
+from rini.translation import gettext as _
 
 NEAR_NAMES = 5
 _Reading = tuple[str | None, str]
@@ -45,10 +46,14 @@ def find_provider(slug: str, field: str = "provider") -> Provider:
     row = _provider(slug)
     if row is None:
         near = _near(slug, Provider.objects.values_list("slug", flat=True))
-        message = f"There is no provider {_quoted(slug)}.{near}"
+        message = _("There is no provider %(name)s.") % {"name": _quoted(slug)} + near
         raise invalid(field, "provider_not_found", message)
     if not row.enabled:
-        raise invalid(field, "provider_disabled", f"The operator has disabled {slug}.")
+        raise invalid(
+            field,
+            "provider_disabled",
+            _("The operator has disabled %(provider)s.") % {"provider": slug},
+        )
     return row
 
 
@@ -99,7 +104,10 @@ def _choose(caller: Caller, rows: Sequence[Model], model: str, kind: str) -> Mod
         if len(only) == 1:
             return only[0]
     names = ", ".join(str(row) for row in usable or fitting or rows)
-    message = f"Several providers have {_quoted(model)}. Name one: {names}."
+    message = _("Several providers have %(model)s. Name one: %(names)s.") % {
+        "model": _quoted(model),
+        "names": names,
+    }
     raise invalid("model", "model_ambiguous", message)
 
 
@@ -110,21 +118,31 @@ def _unlisted(slug: str, name: str, kind: str) -> Model:
         name = name.removeprefix(f"{slug}/")
         return Model(provider=provider, name=name, kind=kind, vision=True, tools=True)
     names = provider.models.filter(kind=kind, enabled=True).values_list("name", flat=True)
-    raise _not_found(f"{slug} has no {kind} model {_quoted(name)}.{_near(name, names)}")
+    raise _not_found(
+        _("%(provider)s has no %(kind)s model %(name)s.%(near)s")
+        % {"provider": slug, "kind": kind, "name": _quoted(name), "near": _near(name, names)}
+    )
 
 
 def _unlisted_or_bare(model: str, kind: str) -> Model:
-    head, _, tail = model.partition("/")
+    head, __, tail = model.partition("/")
     if tail and _provider(head) is not None:
         return _unlisted(head, tail, kind)
     known = Model.objects.filter(kind=kind, enabled=True, provider__enabled=True)
     by_either_name = {name: str(row) for row in known for name in (row.name, str(row))}
     near = _listed(by_either_name[name] for name in _close(model, by_either_name))
-    raise _not_found(f"There is no {kind} model {_quoted(model)}.{near}")
+    raise _not_found(
+        _("There is no %(kind)s model %(model)s.%(near)s")
+        % {"kind": kind, "model": _quoted(model), "near": near}
+    )
 
 
 def _not_found(message: str) -> InvalidInput:
-    return invalid("model", "model_not_found", f"{message} GET /llm/models lists yours.")
+    return invalid(
+        "model",
+        "model_not_found",
+        _("%(message)s GET /llm/models lists yours.") % {"message": message},
+    )
 
 
 def _near(name: str, names: Iterable[str]) -> str:
@@ -137,7 +155,7 @@ def _close(name: str, names: Iterable[str]) -> list[str]:
 
 def _listed(names: Iterable[str]) -> str:
     found = ", ".join(dict.fromkeys(names))
-    return f" Near it: {found}." if found else ""
+    return " " + _("Similar names: %(names)s.") % {"names": found} if found else ""
 
 
 def _quoted(name: str) -> str:

@@ -12,6 +12,7 @@ from providers.wires.openai import OpenAIWire
 from providers.wires.registry import wire_named
 from rini.storage.database import in_database
 from rini.storage.remembered import RememberedAsync
+from rini.translation import gettext as _
 
 SLUG = "local"
 REMEMBERED_SECONDS = 60.0
@@ -46,7 +47,7 @@ async def _ask_first_model(address: str) -> str:
     wire = wire_named(target.wire) if target else None
     names = await wire.models(target) if target and isinstance(wire, OpenAIWire) else []
     if not names:
-        raise ProviderUnavailable("The model server lists no model. Name one as LLM_MODEL.")
+        raise ProviderUnavailable(_("The model server lists no model. Name one in LLM_MODEL."))
     return names[0]
 
 

@@ -19,9 +19,10 @@ from typing import Any, NamedTuple
 
 import orjson
 
-from providers import tokens
+from providers import token_counts
 from providers.naming import invalid
 from providers.types import ChatRequest
+from rini.translation import gettext as _
 
 PICTURE = 5_000
 """Claude's largest (4,784), above OpenAI's (1,536 patches × 2.46) and Gemini's (some tiles)."""
@@ -42,7 +43,7 @@ _BYTES_PER_TOKEN = {"wav": 250, "audio": 15, "video": 6}
 of video of 2 kB."""
 _LEAST = 100
 _MARKED = 64
-"""Characters of a file from which on it is no text as well."""
+"""A file with more characters than this is not counted as text too."""
 _DATA_URL = re.compile(r"data:([\w.+-]*/[\w.+-]*)[^,]{0,200},")
 _PAGES = re.compile(rb"/Count\s+(\d{1,5})\b|/Type\s*/Page\b")
 _PLACES = ("url", "image_url", "video_url", "file_url", "file_data", "file_id", "file_uri", "data")
@@ -65,7 +66,7 @@ def counted(request: ChatRequest, model: str) -> int:
     text, files = _json(request).decode(), _files(request, model)
     for data in {file.data for file in files if _taken_out(file)}:
         text = text.replace(data, "")
-    return tokens.count(text, model) + sum(file.tokens for file in files)
+    return token_counts.count(text, model) + sum(file.tokens for file in files)
 
 
 def prediction(params: Mapping[str, Any]) -> int:
@@ -78,7 +79,7 @@ def _json(request: ChatRequest) -> bytes:
     try:
         return orjson.dumps([list(request.messages), dict(request.params)])
     except orjson.JSONEncodeError:
-        raise invalid("messages", "invalid_input", "The request nests too deep.") from None
+        raise invalid("messages", "invalid_input", _("The request is nested too deeply.")) from None
 
 
 def _taken_out(file: _File) -> int:
@@ -111,7 +112,7 @@ def _in_part(part: Mapping[str, Any], model: str) -> Iterator[_File]:
 
 
 def _file(value: str, told: str, model: str) -> _File:
-    """A file by what the request tells of it; where its own data URL tells more, by that."""
+    """A file by what the request says of it, or by its own data URL where that says more."""
     url = _DATA_URL.match(value)
     data = value[url.end() :] if url else value
     kind = _kind(url[1] if url else told)
@@ -128,7 +129,7 @@ def _file(value: str, told: str, model: str) -> _File:
 
 
 def _kind(told: str) -> str:
-    """The first that fits; what is none of them is read as a document."""
+    """The first that fits; anything else counts as a document."""
     told = told.lower()
     if "video" in told:
         return "video"

@@ -34,6 +34,8 @@ from providers.errors import (
     ProviderUnavailable,
 )
 from rini.secrets.secret import Secret
+from rini.translation import gettext as _
+from rini.translation import gettext_noop
 
 MESSAGE_LIMIT = 300
 """Characters of a vendor's own message that are passed on."""
@@ -84,17 +86,50 @@ _STATUS_OF_TYPE = {
     "overloaded_error": 529,
 }
 _SAYS: dict[type[ProviderError], tuple[str, str]] = {
-    ProviderKeyInvalid: ("did not accept the API key", "Check the key and what it is allowed to."),
-    ProviderQuotaExhausted: ("has no quota left for this key", "Check its plan and billing."),
-    ProviderRateLimited: ("is rate limiting this key", "Try again later."),
-    ModelNotFound: ("does not know this model or address", "Check the model's name."),
-    ContextTooLong: ("takes no input of this length", "Shorten the conversation."),
-    ContentRefused: ("refused this content", "Change what is asked."),
-    ProviderTimeout: ("did not answer in time", "Try again later."),
-    ProviderUnavailable: ("is overloaded or down", "Try again later."),
-    ProviderFailed: ("failed", "Try again later."),
-    ProviderRefused: ("refused the request", "Change the request as the message says."),
-    ProviderError: ("answered with a redirect", "Check the provider's base URL."),
+    ProviderKeyInvalid: (
+        gettext_noop("%(provider)s did not accept the API key (status %(status)s)"),
+        gettext_noop("Check the key and its permissions."),
+    ),
+    ProviderQuotaExhausted: (
+        gettext_noop("%(provider)s has no quota left for this key (status %(status)s)"),
+        gettext_noop("Check its plan and billing."),
+    ),
+    ProviderRateLimited: (
+        gettext_noop("%(provider)s is rate limiting this key (status %(status)s)"),
+        gettext_noop("Try again later."),
+    ),
+    ModelNotFound: (
+        gettext_noop("%(provider)s does not know this model or address (status %(status)s)"),
+        gettext_noop("Check the model's name."),
+    ),
+    ContextTooLong: (
+        gettext_noop("%(provider)s takes no input of this length (status %(status)s)"),
+        gettext_noop("Shorten the conversation."),
+    ),
+    ContentRefused: (
+        gettext_noop("%(provider)s refused this content (status %(status)s)"),
+        gettext_noop("Change the request."),
+    ),
+    ProviderTimeout: (
+        gettext_noop("%(provider)s did not answer in time (status %(status)s)"),
+        gettext_noop("Try again later."),
+    ),
+    ProviderUnavailable: (
+        gettext_noop("%(provider)s is overloaded or down (status %(status)s)"),
+        gettext_noop("Try again later."),
+    ),
+    ProviderFailed: (
+        gettext_noop("%(provider)s failed (status %(status)s)"),
+        gettext_noop("Try again later."),
+    ),
+    ProviderRefused: (
+        gettext_noop("%(provider)s refused the request (status %(status)s)"),
+        gettext_noop("Change the request as the message says."),
+    ),
+    ProviderError: (
+        gettext_noop("%(provider)s answered with a redirect (status %(status)s)"),
+        gettext_noop("Check the provider's base URL."),
+    ),
 }
 _KEY_LIKE = re.compile(
     r"\b(?:sk|gsk|xai|pplx)-[\w*.-]{6,}|\bAIza[\w*-]{6,}|(?<=[?&]key=)[^&\s\"']+"
@@ -118,10 +153,11 @@ def from_response(
     kind = _kind(status, error)
     happened, advice = _SAYS[kind]
     quoted = "" if kind is ProviderKeyInvalid else scrubbed(_message(error), key)
-    said = f"{provider} {happened} (status {status})" + (f": {quoted}" if quoted else "")
+    said = _(happened) % {"provider": provider, "status": status}
+    said += f": {quoted}" if quoted else ""
     if said[-1] not in ".!?。":
         said += "."
-    refusal = kind(f"{said} {advice}", retry_after=retry_after(headers or {}, error))
+    refusal = kind(f"{said} {_(advice)}", retry_after=retry_after(headers or {}, error))
     refusal.vendor_status = status
     return refusal
 
@@ -192,12 +228,12 @@ def _parsed(body: object) -> object:
 
 
 def _error_in(body: object) -> Mapping[str, Any]:
-    """The object that tells the failure, whatever it is wrapped in; a text becomes its message."""
+    """The object that describes the failure, however wrapped; a text becomes its message."""
     if isinstance(body, list) and body:
         body = body[0]
     if isinstance(body, str):
         is_page = body.lstrip()[:1] == "<"
-        return {"message": "an HTML page instead of an answer" if is_page else body}
+        return {"message": _("an HTML page instead of an answer") if is_page else body}
     if not isinstance(body, Mapping):
         return {}
     inner = body.get("error")

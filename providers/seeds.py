@@ -28,7 +28,7 @@ from billing.pricing import EVERY_MODEL
 from providers import genai
 from providers.models import ModelKind, Provider
 from providers.offline.models import MODELS as OFFLINE_MODELS
-from providers.rates import FREE, Rates
+from providers.price_rows import FREE, Rates
 from providers.vendors import VENDORS
 
 TABLE = "model_prices_and_context_window_backup.json"
@@ -52,7 +52,7 @@ _DIMENSIONS = {  # the table has none for these
 
 @dataclass(frozen=True, slots=True)
 class SeedModel:
-    """A model as it is to be in the catalogue. No `rates`: nobody says what it costs."""
+    """A model as the catalogue should have it. No `rates`: its price is not known."""
 
     provider: str
     name: str

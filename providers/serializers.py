@@ -6,6 +6,7 @@ from typing import Any
 
 from django.conf import settings
 from django.utils import timezone
+from django.utils.translation import gettext_lazy
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
@@ -16,6 +17,7 @@ from providers.naming import find_provider
 from rini.errors import InvalidInput
 from rini.money import dollars
 from rini.secrets.secret import Secret
+from rini.translation import gettext as _
 from rini.web.fields import ShortListField
 
 
@@ -23,7 +25,9 @@ class KeyValue(serializers.CharField):
     """A vendor's key, as a `Secret`. What no HTTP header can carry is refused, not repeated."""
 
     default_error_messages = {
-        "unprintable": "A key has no spaces, line breaks or letters beyond ASCII: copy it again."
+        "unprintable": gettext_lazy(
+            "A key has no spaces, line breaks or letters beyond ASCII: copy it again."
+        )
     }
 
     def __init__(self, **options: Any) -> None:
@@ -79,7 +83,7 @@ class KeyChange(serializers.Serializer[ApiKey]):
     def validate_model_provider(self, slug: str) -> str:
         if self.instance is not None and slug != self.instance.provider_id:
             raise serializers.ValidationError(
-                "A key stays with its provider. Delete this one and add one for the other."
+                _("A key stays with its provider. Delete this one and add one for the other.")
             )
         return slug
 
@@ -117,8 +121,8 @@ class EmbeddingRequest(serializers.Serializer[Any]):
     input_type = serializers.ChoiceField(
         choices=["query", "passage"],
         required=False,
-        help_text="What the texts are: to search with, or to be found. Models that were trained "
-        "for it give them different vectors; the others ignore it.",
+        help_text="What the texts are for: to search with, or to be searched. Models that were "
+        "trained for it give them different vectors; the others ignore it.",
     )
 
 

@@ -25,7 +25,7 @@ class Vendor:
     address: str = ""
     """Where it is, unless the operator says otherwise."""
     further_key_variable: str = ""
-    """A variable for the operator's key besides ``<SLUG>_API_KEY``."""
+    """Another variable for the operator's key, beside ``<SLUG>_API_KEY``."""
     needs_key: bool = True
     any_model: bool = False
     """It takes models that no table lists."""
@@ -41,13 +41,13 @@ class Vendor:
     """Every model that genai-prices lists gets its price, not only those of the catalogue."""
     inputs_per_embedding_call: int = 2048
     query_params: tuple[tuple[str, str], ...] = ()
-    """What tells it that texts to embed are what to search with …"""
+    """The parameter's value for texts to search with …"""
     passage_params: tuple[tuple[str, str], ...] = ()
-    """… and that they are to be found; empty: it makes no difference between them."""
+    """… and that they will be searched; empty: it does not distinguish the two."""
     vision_model: str = ""
-    """The model that looks at an image where a caller names none: good enough and not dear."""
+    """The model that looks at an image where a caller names none: good enough and inexpensive."""
     model_names: str = ""
-    """A pattern of what the names of its models begin with, whoever serves them."""
+    """A pattern that the names of its models begin with, whoever serves them."""
     output_limits: tuple[str, ...] = ("max_tokens", "max_completion_tokens")
     """The names that it knows for the most tokens of an answer; one that it does not know limits
     nothing."""

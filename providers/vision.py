@@ -11,6 +11,7 @@ from providers.models import Model, ModelKind
 from providers.naming import find_provider, invalid
 from providers.vendors import vendor
 from rini.errors import Forbidden
+from rini.translation import gettext as _
 
 
 def usual_model(caller: Caller, provider: str) -> str:
@@ -24,11 +25,16 @@ def usual_model(caller: Caller, provider: str) -> str:
         return str(settings.LLM_MODEL)
     seeing = list(row.models.filter(kind=ModelKind.CHAT, vision=True, enabled=True).order_by("id"))
     if not seeing:
-        message = f"{provider} has no model in the catalogue that sees images. Name a model."
+        message = _(
+            "%(provider)s has no model in the catalogue that sees images. Name a model."
+        ) % {"provider": provider}
         raise invalid("model", "model_without_vision", message)
     allowed = [model for model in seeing if access.allows(caller, model)]
     if not allowed:
-        raise Forbidden(f"This API token is for no model of {provider} that sees images.")
+        raise Forbidden(
+            _("This API token is for no model of %(provider)s that sees images.")
+            % {"provider": provider}
+        )
     return min(allowed, key=_rank).name
 
 
@@ -36,7 +42,9 @@ def check(route: Route) -> None:
     """Raise `InvalidInput` for a model that sees no images."""
     if not route.vision:
         name = f"{route.target.provider}/{route.target.model}"
-        message = f"{name} sees no images. GET /llm/models says which models do (`vision`)."
+        message = _(
+            "%(model)s sees no images. GET /llm/models says which models do (`vision`)."
+        ) % {"model": name}
         raise invalid("model", "model_without_vision", message)
 
 

@@ -35,6 +35,7 @@ from rini.web.django_application import DjangoApplication  # noqa: E402
 from rini.web.headers import SafeHeaders  # noqa: E402
 from rini.web.hosts import Hosts  # noqa: E402
 from rini.web.http import Whole, route  # noqa: E402
+from rini.web.language import Language  # noqa: E402
 from rini.web.request_id import RequestId  # noqa: E402
 from rini.web.request_log import RequestLog  # noqa: E402
 
@@ -85,4 +86,4 @@ application = Client(
     application, [ip_network(one, strict=False) for one in settings.TRUSTED_PROXIES]
 )
 application = SafeHeaders(application, hsts=settings.HSTS_SECONDS)
-application = RequestId(RequestLog(application))
+application = RequestId(RequestLog(Language(application)))

@@ -23,6 +23,8 @@ import httpx2
 from django.conf import settings
 
 from rini.errors import RiniError
+from rini.translation import gettext as _
+from rini.translation import gettext_noop
 
 MAX_REDIRECTS = 5
 _PUBLIC_6 = ip_network("2000::/3")
@@ -65,7 +67,7 @@ class AddressRefused(RiniError):
 
     status = 400
     code = "address_refused"
-    detail = "This address may not be called."
+    detail = gettext_noop("This address may not be called.")
 
 
 class FetchFailed(RiniError):
@@ -73,7 +75,7 @@ class FetchFailed(RiniError):
 
     status = 400
     code = "fetch_failed"
-    detail = "The address could not be fetched."
+    detail = gettext_noop("The address could not be fetched.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,18 +127,23 @@ async def fetch(
         async with asyncio.timeout(deadline), client(timeout=deadline) as http:
             return await _fetched(http, url, max_bytes, dict(headers or {}))
     except TimeoutError:
-        raise FetchFailed(f"{_shown(url)} took more than {deadline:g} seconds.") from None
+        raise FetchFailed(
+            _("%(url)s took more than %(seconds)g seconds.")
+            % {"url": _shown(url), "seconds": deadline}
+        ) from None
     except httpx2.InvalidURL:
-        raise AddressRefused(f"{_shown(url)} is no address.") from None
+        raise AddressRefused(_("%(url)s is not an address.") % {"url": _shown(url)}) from None
     except httpx2.HTTPError as error:
         reason = str(error) or type(error).__name__
-        raise FetchFailed(f"{_shown(url)} could not be fetched: {reason}") from None
+        raise FetchFailed(
+            _("%(url)s could not be fetched: %(reason)s") % {"url": _shown(url), "reason": reason}
+        ) from None
 
 
 async def _fetched(
     http: httpx2.AsyncClient, url: str, max_bytes: int, headers: dict[str, str]
 ) -> Fetched:
-    for _ in range(MAX_REDIRECTS + 1):
+    for __ in range(MAX_REDIRECTS + 1):
         request = http.build_request("GET", url, headers={"Accept-Encoding": "identity", **headers})
         response = await http.send(request, stream=True)
         try:
@@ -145,18 +152,27 @@ async def _fetched(
             url, headers = str(response.next_request.url), {}
         finally:
             await response.aclose()
-    raise FetchFailed(f"{_shown(url)} redirects more than {MAX_REDIRECTS} times.")
+    raise FetchFailed(
+        _("%(url)s redirects more than %(most)s times.")
+        % {"url": _shown(url), "most": MAX_REDIRECTS}
+    )
 
 
 async def _read(response: httpx2.Response, max_bytes: int) -> Fetched:
     url = str(response.url)
     if not response.is_success:
-        raise FetchFailed(f"{_shown(url)} answered {response.status_code}.")
+        raise FetchFailed(
+            _("%(url)s answered %(status_code)s.")
+            % {"url": _shown(url), "status_code": response.status_code}
+        )
     body = bytearray()
     async for piece in response.aiter_bytes():
         body += piece
         if len(body) > max_bytes:
-            raise FetchFailed(f"{_shown(url)} has more than {max_bytes} bytes.")
+            raise FetchFailed(
+                _("%(url)s has more than %(bytes)s bytes.")
+                % {"url": _shown(url), "bytes": max_bytes}
+            )
     media_type = response.headers.get("content-type", "").partition(";")[0].strip().lower()
     return Fetched(url, response.status_code, media_type, dict(response.headers), bytes(body))
 
@@ -175,9 +191,9 @@ class _Transport(httpx2.AsyncHTTPTransport):
 
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
         if request.url.scheme not in {"http", "https"}:
-            raise AddressRefused("Give an address that begins with http:// or https://.")
+            raise AddressRefused(_("Give an address that begins with http:// or https://."))
         if request.url.userinfo:
-            raise AddressRefused("Give an address without a user name or password in it.")
+            raise AddressRefused(_("Give an address without a user name or password in it."))
         return await super().handle_async_request(request)
 
 
@@ -199,10 +215,12 @@ class _CheckedNetwork(httpcore2.AsyncNetworkBackend):
             async with asyncio.timeout(timeout):
                 return await self._connect(host, port)
         except TimeoutError:
-            raise httpcore2.ConnectTimeout(f"{host} did not answer in time.") from None
+            raise httpcore2.ConnectTimeout(
+                _("%(host)s did not answer in time.") % {"host": host}
+            ) from None
 
     async def _connect(self, host: str, port: int) -> httpcore2.AsyncNetworkStream:
-        failure = httpcore2.ConnectError(f"{host} has no address.")
+        failure = httpcore2.ConnectError(_("%(host)s has no address.") % {"host": host})
         for address in await _resolved(host, port):
             try:
                 return await self._network.connect_tcp(str(address), port)
@@ -219,12 +237,16 @@ async def _resolved(host: str, port: int) -> list[Address]:
     try:
         found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError):
-        raise httpcore2.ConnectError(f"{host} cannot be found.") from None
+        raise httpcore2.ConnectError(_("%(host)s cannot be found.") % {"host": host}) from None
     addresses = [_address(info[4][0]) for info in found]
     for address in addresses:
         if not (is_public(address) or _is_allowed(host, port, address)):
             raise AddressRefused(
-                f"{host} is not a public address. An operator can allow it by EGRESS_ALLOWED_HOSTS."
+                _(
+                    "%(host)s is not a public address. An operator can allow it by "
+                    "EGRESS_ALLOWED_HOSTS."
+                )
+                % {"host": host}
             )
     return list(dict.fromkeys(addresses))
 

@@ -16,7 +16,8 @@
     └── providers.errors.ProviderError …                    what a vendor did wrong
 
 A class knows its ``code`` and ``status``; what was wrong and what to do is the ``detail`` of the
-instance. The dialects render the same errors in their own shapes; `problem` is the native one.
+instance, in the language of the request (`rini.translation`). The dialects render the same errors
+in their own shapes; `problem` is the native one.
 """
 
 from __future__ import annotations
@@ -26,15 +27,17 @@ from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
 
+from rini.translation import gettext, gettext_noop
+
 FieldErrors = Mapping[str, Sequence[str]]
 
 
 class RiniError(Exception):
-    """The root. `detail` is a sentence for the person who has to put it right."""
+    """The root. `detail` is a sentence for the person who has to fix it."""
 
     status = 500
     code = "internal_error"
-    detail = "Something went wrong inside Rini. The request's id is in its log."
+    detail = gettext_noop("Something went wrong inside Rini. The request's id is in its log.")
 
     def __init__(
         self,
@@ -44,9 +47,8 @@ class RiniError(Exception):
         errors: FieldErrors | None = None,
         retry_after: float | None = None,
     ) -> None:
-        super().__init__(detail or self.detail)
-        if detail is not None:
-            self.detail = detail
+        self.detail = gettext(self.detail) if detail is None else detail
+        super().__init__(self.detail)
         if code is not None:
             self.code = code
         self.errors = errors
@@ -54,7 +56,7 @@ class RiniError(Exception):
 
     @property
     def headers(self) -> dict[str, str]:
-        """What the answer carries besides: ``Retry-After`` in whole seconds, rounded up."""
+        """Headers of the answer: ``Retry-After`` in whole seconds, rounded up."""
         if self.retry_after is None:
             return {}
         return {"Retry-After": str(max(1, math.ceil(self.retry_after)))}
@@ -63,13 +65,13 @@ class RiniError(Exception):
 class InvalidInput(RiniError):
     status = 400
     code = "invalid_input"
-    detail = "The request is not valid."
+    detail = gettext_noop("The request is not valid.")
 
 
 class NotAuthenticated(RiniError):
     status = 401
     code = "not_authenticated"
-    detail = "Send a token: `Authorization: Bearer <access token or API token>`."
+    detail = gettext_noop("Send a token: `Authorization: Bearer <access token or API token>`.")
 
     @property
     def headers(self) -> dict[str, str]:
@@ -79,7 +81,7 @@ class NotAuthenticated(RiniError):
 class BudgetExceeded(RiniError):
     status = 402
     code = "budget_exceeded"
-    detail = "A budget does not allow this call."
+    detail = gettext_noop("A budget does not allow this call.")
     scope = ""
     """Whose budget it is: ``user``, ``token``, ``session``, ``installation``."""
 
@@ -87,31 +89,31 @@ class BudgetExceeded(RiniError):
 class Forbidden(RiniError):
     status = 403
     code = "forbidden"
-    detail = "This is not allowed."
+    detail = gettext_noop("This is not allowed.")
 
 
 class NotFound(RiniError):
     status = 404
     code = "not_found"
-    detail = "There is nothing here."
+    detail = gettext_noop("There is nothing here.")
 
 
 class MethodNotAllowed(RiniError):
     status = 405
     code = "method_not_allowed"
-    detail = "This address does not take this method."
+    detail = gettext_noop("This address does not take this method.")
 
 
 class Conflict(RiniError):
     status = 409
     code = "conflict"
-    detail = "Another request was first."
+    detail = gettext_noop("Another request was first.")
 
 
 class TooLarge(RiniError):
     status = 413
     code = "too_large"
-    detail = "The request is too large."
+    detail = gettext_noop("The request is too large.")
 
     @property
     def headers(self) -> dict[str, str]:
@@ -122,25 +124,25 @@ class TooLarge(RiniError):
 class UnsupportedMediaType(RiniError):
     status = 415
     code = "unsupported_media_type"
-    detail = "The body is to be JSON."
+    detail = gettext_noop("The body must be JSON.")
 
 
 class Unprocessable(RiniError):
     status = 422
     code = "unprocessable"
-    detail = "The request is well-formed, and yet cannot be done."
+    detail = gettext_noop("The request is well-formed but cannot be carried out.")
 
 
 class RateLimited(RiniError):
     status = 429
     code = "rate_limited"
-    detail = "Too many requests; try again later."
+    detail = gettext_noop("Too many requests; try again later.")
 
 
 class Unavailable(RiniError):
     status = 503
     code = "unavailable"
-    detail = "Rini cannot reach its database now; try again shortly."
+    detail = gettext_noop("Rini cannot reach its database now; try again shortly.")
 
     def __init__(self, detail: str | None = None, **more: Any) -> None:
         more.setdefault("retry_after", 5)
@@ -151,7 +153,7 @@ def sentence(error: RiniError) -> str:
     """All that `error` says in one text, for APIs that have only one."""
     if not error.errors:
         return error.detail
-    return " ".join(f"{field}: {' '.join(told)}" for field, told in error.errors.items())
+    return " ".join(f"{field}: {' '.join(messages)}" for field, messages in error.errors.items())
 
 
 def problem(error: RiniError, request_id: str) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from starlette.types import Receive, Scope, Send
 
 from billing import holds
 from conversations.answering import generation
-from providers import tokens
+from providers import token_counts
 from providers.wires import registry
 from rini import metrics
 from rini.errors import Unavailable
@@ -51,7 +51,9 @@ class Lifespan:
 
 async def _warm_up() -> None:
     """Do beforehand what the first request would wait for."""
-    asyncio.get_running_loop().run_in_executor(None, tokens.count, "")  # reads a big vocabulary
+    asyncio.get_running_loop().run_in_executor(
+        None, token_counts.count, ""
+    )  # reads a big vocabulary
     with suppress(Unavailable):  # a database that is away now is the requests' concern
         await in_database(heartbeat.process_id)
     await asyncio.to_thread(metrics.forget_old)

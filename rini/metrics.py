@@ -16,9 +16,9 @@ from pathlib import Path
 from django.conf import settings
 
 FOLDER = Path(settings.METRICS_DIR)
-"""One folder a host in it: process ids are only told apart within one."""
+"""It has one folder for each host: process ids are unique only within one."""
 KEPT_SECONDS = 24 * 3600
-"""How long the counts of a host that is gone are still told."""
+"""How long the counts of a host that is gone are still reported."""
 _own = FOLDER / os.uname().nodename
 _own.mkdir(mode=0o700, parents=True, exist_ok=True)
 # prometheus_client looks for it when it is imported.

@@ -31,6 +31,7 @@ from rini.models import PeriodicTask, Process
 from rini.money import NANO
 from rini.storage import valkey
 from rini.storage.database import in_database
+from rini.translation import gettext as _
 from rini.web.api_schema import problems
 from rini.web.http import Endpoint, route
 
@@ -56,10 +57,12 @@ def _admit(request: Request) -> None:
     """Raise `NotAuthenticated` unless the caller is here, or has the token."""
     if settings.METRICS_OPEN or _is_local(request):
         return
-    given = request.headers.get("authorization", "").removeprefix("Bearer ").encode()
+    token = request.headers.get("authorization", "").removeprefix("Bearer ").encode()
     expected = settings.METRICS_TOKEN.reveal().encode()
-    if not expected or not hmac.compare_digest(given, expected):
-        raise NotAuthenticated("Metrics are for this machine, or for who has METRICS_TOKEN.")
+    if not expected or not hmac.compare_digest(token, expected):
+        raise NotAuthenticated(
+            _("Metrics are for this machine and for callers with METRICS_TOKEN.")
+        )
 
 
 def _is_local(request: Request) -> bool:

@@ -108,7 +108,6 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
-    "django.middleware.locale.LocaleMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
@@ -129,8 +128,9 @@ TEMPLATES = [
     }
 ]
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
-LANGUAGE_CODE = "en"
+LANGUAGE_CODE = "en"  # for callers who ask for none of them (`rini.web.language`)
 LANGUAGES = [("en", "English"), ("ko", "한국어"), ("zh-hans", "简体中文"), ("ja", "日本語")]
+LOCALE_PATHS = [BASE_DIR / "rini" / "locale"]  # built from its .po files (`make messages`)
 TIME_ZONE = "UTC"
 USE_TZ = True
 STATIC_URL = "static/"
@@ -282,7 +282,7 @@ SPECTACULAR_SETTINGS = rest_framework.DOCUMENT
 # -- models and their providers -----------------------------------------------------------------
 PROVIDER_BASE_URLS = env.provider_addresses()
 PROVIDER_API_KEYS = env.provider_keys(FURTHER_KEY_VARIABLES)
-# Whom the operator's keys serve: nobody, whoever has a budget or a limit per minute, everybody.
+# Whom the operator's keys serve: nobody, accounts with a budget or a limit per minute, everybody.
 LEND_OPERATOR_KEYS = env.choice(
     "LEND_OPERATOR_KEYS",
     "always" if IS_OWN_MACHINE else "limited",

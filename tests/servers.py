@@ -15,6 +15,8 @@ from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import pytest
+from babel.messages.mofile import write_mo
+from babel.messages.pofile import read_po
 
 from rini.running import datadir, embedded
 from rini.running.supervision import Supervisor
@@ -29,6 +31,7 @@ PREFIX = "rini-tests-"
 def pytest_load_initial_conftests(early_config: pytest.Config) -> Generator[None]:
     """Start the servers; the configuration's clean-up, which always runs, stops them."""
     _forget_settings()
+    _build_languages()
     stack = contextlib.ExitStack()
     early_config.add_cleanup(stack.close)
     stack.enter_context(_servers())
@@ -40,6 +43,17 @@ def _forget_settings() -> None:
         if name.startswith(SETTINGS) or name.endswith(VENDOR_SETTINGS):
             del os.environ[name]
     os.environ["RINI_ENV_FILE"] = os.devnull
+
+
+def _build_languages() -> None:
+    """As ``make`` does: the catalogues that are older than what was translated."""
+    for source in Path("rini/locale").glob("*/LC_MESSAGES/django.po"):
+        built = source.with_suffix(".mo")
+        if not built.exists() or built.stat().st_mtime < source.stat().st_mtime:
+            with source.open("rb") as entries:
+                content = read_po(entries)
+            with built.open("wb") as file:
+                write_mo(file, content)
 
 
 @contextlib.contextmanager

@@ -21,9 +21,9 @@ log = structlog.get_logger(__name__)
 
 
 async def follow_up(turn: Turn, status: GenerationStatus, unsummarised: int | None) -> None:
-    """Do, or queue, what is to be done after an answer.
+    """Do, or queue, what has to happen after an answer.
 
-    `unsummarised` is the last of the messages that did not fit, if no summary tells of them yet.
+    `unsummarised` is the last of the messages that did not fit, if no summary covers them yet.
     """
     try:
         if unsummarised is not None:

@@ -16,6 +16,7 @@ from conversations.answering.generation import Running
 from conversations.models import GenerationStatus
 from providers.errors import ProviderFailed
 from rini.errors import Unavailable
+from rini.translation import gettext as _
 
 
 async def begun(running: Running) -> None:
@@ -67,7 +68,7 @@ async def whole(running: Running) -> JournalEvent:
         raise running.error
     if last is None or not last.is_terminal:
         raise Unavailable(
-            "The answer's end could not be stored; its session may have been deleted."
+            _("The answer's end could not be stored; its session may have been deleted.")
         )
     if failure := failure_of(last):
         raise ProviderFailed(failure)

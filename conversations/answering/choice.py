@@ -20,7 +20,7 @@ class Choice:
     params: Mapping[str, Any] = field(default_factory=dict)
     """What goes to the vendor as it is (``temperature``, …)."""
     context_messages: int | None = None
-    """How many of the last messages the model is told, the question among them; None: what fits."""
+    """How many of the last messages the model gets, with the question; None: as many as fit."""
 
     def as_json(self) -> dict[str, Any]:
         return asdict(self)

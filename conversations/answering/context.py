@@ -1,4 +1,4 @@
-"""How much of a conversation a model is told: what its window and the operator's limit allow.
+"""How much of a conversation a model gets: what its window and the operator's limit allow.
 
 What does not fit is told by a summary, which is made in the background
 (`conversations.digests.summaries`); until there is one, the oldest turns are left out.
@@ -17,9 +17,10 @@ from conversations.answering.choice import Choice
 from conversations.digests import summaries
 from conversations.models import Role, Summary
 from conversations.tree import PathTurn
-from providers import tokens
+from providers import token_counts
 from providers.catalogue import Route
 from providers.errors import ContextTooLong
+from rini.translation import gettext as _
 
 # Vendors' tokenizers differ from ours, and a prompt has more than its texts.
 _USABLE_TENTHS = 9
@@ -46,11 +47,17 @@ def check(system_prompt: str, question: prompt.Turn, route: Route) -> None:
     window, model = route.context_window, route.target.model
     if window is None:
         return
-    least = tokens.count(system_prompt, model) + prompt.size_of(_counted([question], model)[0])
+    least = token_counts.count(system_prompt, model) + prompt.size_of(
+        _counted([question], model)[0]
+    )
     if least > window:
         raise ContextTooLong(
-            f"The message and the system prompt have about {least} tokens; {route.target.provider}/"
-            f"{model} takes {window}. Shorten them, or choose a model that takes more."
+            _(
+                "The message and the system prompt have about %(least)s tokens; "
+                "%(provider)s/%(model)s takes %(window)s. Shorten them, or choose a model that "
+                "takes more."
+            )
+            % {"least": least, "provider": route.target.provider, "model": model, "window": window}
         )
 
 
@@ -61,13 +68,13 @@ def of(
     route: Route,
     choice: Choice,
 ) -> History:
-    """What is told for a question below a path. Needs the database, for a summary."""
+    """What the model gets for a question below a path. Needs the database, for a summary."""
     if choice.context_messages is not None:
         path = prompt.recent(path, choice.context_messages - 1)
     whole = History(system_prompt, [*path, question])
     limit, model = None, route.target.model
     if route.context_window is not None:
-        limit = max(0, room(route, choice.params) - tokens.count(system_prompt, model))
+        limit = max(0, room(route, choice.params) - token_counts.count(system_prompt, model))
     counted = _counted(whole.turns, model)
     start = prompt.first_kept(counted, tokens=limit, turns=settings.CONTEXT_TURNS)
     return _cut(whole, start, route)
@@ -88,14 +95,14 @@ def halved(history: History, route: Route) -> History | None:
 def room(route: Route, params: Mapping[str, Any]) -> int:
     """The tokens that system prompt and turns may have, beside a summary and the answer."""
     window = route.context_window or 0
-    asked = params.get("max_completion_tokens") or params.get("max_tokens")
-    answer = asked if isinstance(asked, int) else route.max_output_tokens or 0
+    most = params.get("max_completion_tokens") or params.get("max_tokens")
+    answer = most if isinstance(most, int) else route.max_output_tokens or 0
     usable = window * _USABLE_TENTHS // 10 - min(answer, window // _ANSWER_AT_MOST)
     return usable - window // _SUMMARY_AT_MOST
 
 
 def _cut(history: History, start: int, route: Route) -> History:
-    """`history` from its turn `start` on, with the summary that tells the most of those before."""
+    """`history` from its turn `start` on, with the summary that covers the most of those before."""
     if not start:
         return history
     stored = [turn.id for turn in history.turns[:start] if turn.id]
@@ -113,12 +120,12 @@ def _cut(history: History, start: int, route: Route) -> History:
 
 def _counted(turns: Sequence[prompt.Turn], model: str) -> Sequence[prompt.Turn]:
     """The turns with the counts of the model's own vocabulary, but for those with files."""
-    if tokens.vocabulary_of(model) == tokens.USUAL:
+    if token_counts.vocabulary_of(model) == token_counts.USUAL:
         return turns  # they are stored so
     return [
         turn
         if turn.file_reference
-        else PathTurn(0, turn.role, turn.content, tokens.count(turn.content, model))
+        else PathTurn(0, turn.role, turn.content, token_counts.count(turn.content, model))
         for turn in turns
     ]
 

@@ -13,6 +13,8 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
+from rini.translation import gettext as _
+from rini.translation import gettext_noop
 from rini.web import json_lines, sse
 
 
@@ -78,15 +80,18 @@ class JournalEvent:
 
 
 _BROKEN_OFF = {
-    EventType.INCOMPLETE: "The provider broke the answer off.",
-    EventType.INTERRUPTED: "The server that wrote this answer has ended. Ask again.",
+    EventType.INCOMPLETE: gettext_noop("The provider broke the answer off."),
+    EventType.INTERRUPTED: gettext_noop("The server that wrote this answer has ended. Ask again."),
 }
 
 
 def failure_of(terminal: JournalEvent) -> str | None:
     """Why an answer is not whole, for people; None for one that was completed, or stopped."""
     problem = terminal.data.get("problem")
-    return str(problem["detail"]) if problem else _BROKEN_OFF.get(terminal.type)
+    if problem:
+        return str(problem["detail"])
+    broken_off = _BROKEN_OFF.get(terminal.type)
+    return _(broken_off) if broken_off else None
 
 
 def sse_frames(events: Iterable[JournalEvent]) -> bytes:

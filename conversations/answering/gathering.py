@@ -20,6 +20,7 @@ from conversations.answering.images import Images
 from conversations.answering.turn import Turn
 from rini.errors import Unavailable
 from rini.storage.database import in_database
+from rini.translation import gettext as _
 
 T = TypeVar("T")
 HISTORY_SECONDS = 15.0
@@ -35,11 +36,11 @@ class Gathered:
 
 
 async def gather(turn: Turn) -> Gathered:
-    """What the model is told for a turn. Raises `Unavailable` for what does not come in time."""
+    """What the model gets for a turn. Raises `Unavailable` for what does not arrive in time."""
     history = asyncio.ensure_future(_history(turn))
     gathered = await asyncio.gather(
-        _in_time(asyncio.shield(history), HISTORY_SECONDS, "The conversation"),
-        _in_time(_images(turn, history), IMAGES_SECONDS, "The images of the conversation"),
+        _in_time(asyncio.shield(history), HISTORY_SECONDS, _("The conversation")),
+        _in_time(_images(turn, history), IMAGES_SECONDS, _("The images of the conversation")),
     )
     return Gathered(*gathered)
 
@@ -65,4 +66,7 @@ async def _in_time(work: Awaitable[T], seconds: float, name: str) -> T:
         async with asyncio.timeout(seconds):
             return await work
     except TimeoutError:
-        raise Unavailable(f"{name} could not be read in {seconds:g} seconds. Ask again.") from None
+        raise Unavailable(
+            _("%(name)s could not be read in %(seconds)g seconds. Ask again.")
+            % {"name": name, "seconds": seconds}
+        ) from None

@@ -10,6 +10,7 @@ from rini.errors import RateLimited
 from rini.storage import heartbeat, locks
 from rini.storage.locks import Lock
 from rini.storage.statements import execute
+from rini.translation import gettext as _
 
 RETRY_AFTER_SECONDS = 5
 
@@ -36,8 +37,11 @@ def admit(user: User) -> None:
     )
     if running.count() >= most:
         raise RateLimited(
-            f"{most} of your answers are being written, and no more may be at a time: wait for "
-            "one, or stop it (POST /generations/{id}/stop).",
+            _(
+                "%(most)s of your answers are being written, and no more may be at a time: wait "
+                "for one, or stop it (POST /generations/{id}/stop)."
+            )
+            % {"most": most},
             code="too_many_generations",
             retry_after=RETRY_AFTER_SECONDS,
         )

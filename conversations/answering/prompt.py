@@ -92,8 +92,8 @@ def assemble(
     is told that there was an image. What was cut off the history may be told by its `summary`,
     below the system prompt.
     """
-    told = f"{SUMMARY_HEADING}\n{summary}" if summary else ""
-    above = "\n\n".join(part for part in (system_prompt, told) if part)
+    recap = f"{SUMMARY_HEADING}\n{summary}" if summary else ""
+    above = "\n\n".join(part for part in (system_prompt, recap) if part)
     system = [{"role": "system", "content": above}] if above else []
     turns = [
         {"role": turn.role, "content": _content(turn, images)}

@@ -14,15 +14,16 @@ from conversations.answering.choice import Choice
 from conversations.answering.turn import Turn
 from conversations.files import attachments
 from conversations.models import Generation, Message, Role, Session
-from providers import tokens
+from providers import token_counts
 from rini.errors import InvalidInput, NotFound
+from rini.translation import gettext as _
 
 
 def message_of(user: User, message_id: int) -> Message:
     """The user's message; raises `NotFound`, also for somebody else's."""
     found = Message.objects.visible_to(user).filter(id=message_id).first()
     if found is None:
-        raise NotFound(f"Message {message_id} not found.")
+        raise NotFound(_("Message %(message_id)s not found.") % {"message_id": message_id})
     return found
 
 
@@ -42,7 +43,7 @@ def append(
         parent_message_id=transcript.parent_in(session, parent_message_id),
         role=role,
         content=content,
-        token_count=tokens.count(content),
+        token_count=token_counts.count(content),
     )
     transcript.activate(session, message)
     search.index_messages([message])
@@ -52,15 +53,18 @@ def append(
 def edit(caller: Caller, message_id: int, text: str, choice: Choice) -> Turn:
     """Open a turn with another version of a question: a sibling of it, and its answer below.
 
-    Raises `NotFound`, `InvalidInput` for what is no question, and what `open_turn` does.
+    Raises `NotFound`, `InvalidInput` for what is not a question, and what `open_turn` does.
     """
     with transaction.atomic():
         former, session = _locked(caller.user, message_id)
         room.take(caller.user.pk, text, session_id=session.id, messages=2)
         if former.role != Role.USER:
             raise InvalidInput(
-                f"Message {message_id} is the {former.role}'s: only a user's can be edited. "
-                "POST /messages/{id}/regenerate makes another answer."
+                _(
+                    "Message %(message_id)s has the role %(role)s: only a user's can be edited. "
+                    "POST /messages/{id}/regenerate makes another answer."
+                )
+                % {"message_id": message_id, "role": former.role}
             )
         question = transcript.new_question(
             session, former.parent_message_id, text, attachments.of(former)
@@ -81,7 +85,10 @@ def regenerate(caller: Caller, message_id: int, choice: Choice) -> Turn:
         room.take(caller.user.pk, session_id=session.id)
         question = former if former.role == Role.USER else former.parent_message
         if question is None or question.role != Role.USER:
-            raise InvalidInput(f"Message {message_id} is no answer to a user's message.")
+            raise InvalidInput(
+                _("Message %(message_id)s is not an answer to a user's message.")
+                % {"message_id": message_id}
+            )
         turn = _opened(caller, session, question, choice, former)
     return opening.with_history(turn)
 
@@ -104,5 +111,5 @@ def _usual_model(message: Message) -> str | None:
     about = (
         {"user_message": message} if message.role == Role.USER else {"assistant_message": message}
     )
-    asked = Generation.objects.filter(**about).order_by("-created_at").first()
-    return f"{asked.provider}/{asked.model}" if asked else None
+    generation = Generation.objects.filter(**about).order_by("-created_at").first()
+    return f"{generation.provider}/{generation.model}" if generation else None

@@ -33,7 +33,7 @@ class Rounds:
         self.asked = asyncio.Event()
         """From now on it is the first vendor's turn."""
         self.unsummarised: int | None = None
-        """The last message that the model was told nothing of."""
+        """The last message of which the model got nothing."""
         self.refused_images: list[int] = []
         """The messages whose images were left out since their vendor had refused one."""
         self._turn = turn
@@ -50,47 +50,47 @@ class Rounds:
 
         Raises `ProviderError`, and what `gathering.gather` does.
         """
-        told: Gathered | None = await gathering.gather(self._turn)
-        while told:
+        gathered: Gathered | None = await gathering.gather(self._turn)
+        while gathered:
             began = False
             try:
-                async with aclosing(self._call(told).events()) as events:
+                async with aclosing(self._call(gathered).events()) as events:
                     async for event in events:
                         began = True
                         yield event
                 return
             except ProviderRefused as refusal:
-                told = None if began else await self._otherwise(told, refusal)
-                if told is None:
+                gathered = None if began else await self._otherwise(gathered, refusal)
+                if gathered is None:
                     raise
 
-    def _call(self, told: Gathered) -> Call:
-        history = told.history
+    def _call(self, gathered: Gathered) -> Call:
+        history = gathered.history
         self.unsummarised = history.unsummarised
         messages = prompt.assemble(
-            history.system_prompt, history.turns, history.summary, told.images
+            history.system_prompt, history.turns, history.summary, gathered.images
         )
         request = ChatRequest(messages, self._turn.choice.params)
         call = Call(self._turn.route.target, request, self._turn.payer, placed=self.asked.set)
         self._calls.append(call)
         return call
 
-    async def _otherwise(self, told: Gathered, refusal: ProviderRefused) -> Gathered | None:
-        """What to tell the model in place of what it has refused; None: nothing can be done."""
+    async def _otherwise(self, gathered: Gathered, refusal: ProviderRefused) -> Gathered | None:
+        """What to send the model in place of what it has refused; None if nothing can be done."""
         match refusal:
             case ModelNotFound():
                 return None
             case ContextTooLong():
-                return None if self._is_shortened else await self._halved(told)
+                return None if self._is_shortened else await self._halved(gathered)
             case _:
-                return self._without_images(told)
+                return self._without_images(gathered)
 
-    async def _halved(self, told: Gathered) -> Gathered | None:
+    async def _halved(self, gathered: Gathered) -> Gathered | None:
         self._is_shortened = True
-        history = await in_database(context.halved, told.history, self._turn.route)
-        return replace(told, history=history) if history else None
+        history = await in_database(context.halved, gathered.history, self._turn.route)
+        return replace(gathered, history=history) if history else None
 
-    def _without_images(self, told: Gathered) -> Gathered | None:
-        turns = images.suspects(told.history.turns, told.images)
+    def _without_images(self, gathered: Gathered) -> Gathered | None:
+        turns = images.suspects(gathered.history.turns, gathered.images)
         self.refused_images += [turn.id for turn in turns]
-        return replace(told, images=images.without(told.images, turns)) if turns else None
+        return replace(gathered, images=images.without(gathered.images, turns)) if turns else None

@@ -13,6 +13,7 @@ from conversations.models import Generation, GenerationQuerySet, GenerationStatu
 from rini.errors import NotFound
 from rini.storage.database import in_database
 from rini.storage.notifications import notify
+from rini.translation import gettext as _
 
 LONGEST_WAIT_SECONDS = 10.0
 
@@ -21,7 +22,9 @@ def generation_of(user: User, generation_id: UUID) -> Generation:
     """The user's generation; raises `NotFound`, also for somebody else's."""
     found = Generation.objects.visible_to(user).filter(id=generation_id).first()
     if found is None:
-        raise NotFound(f"Generation {generation_id} not found.")
+        raise NotFound(
+            _("Generation %(generation_id)s not found.") % {"generation_id": generation_id}
+        )
     return found
 
 

@@ -16,10 +16,11 @@ from accounts.models import User
 from conversations import tree
 from conversations.files.attachments import Attachment
 from conversations.models import Generation, Message, Role, Session
-from providers import catalogue, tokens
+from providers import catalogue, token_counts
 from rini.errors import NotFound
 from rini.storage.notifications import notify
 from rini.storage.statements import WrittenOnce
+from rini.translation import gettext as _
 
 
 def session_of(user: User, session_id: UUID) -> Session:
@@ -64,7 +65,10 @@ def parent_in(session: Session, message_id: int | None) -> int | None:
     if message_id is None:
         return session.active_message_id
     if not session.messages.filter(id=message_id).exists():
-        raise NotFound(f"Message {message_id} not found in session {session.id}.")
+        raise NotFound(
+            _("Message %(message_id)s not found in session %(session_id)s.")
+            % {"message_id": message_id, "session_id": session.id}
+        )
     return message_id
 
 
@@ -81,7 +85,7 @@ def new_question(
         parent_message_id=parent_message_id,
         role=Role.USER,
         content=text,
-        token_count=tokens.count(text) + (attachment.tokens if attachment else 0),
+        token_count=token_counts.count(text) + (attachment.tokens if attachment else 0),
     )
     if attachment:
         question.file_reference = attachment.file_reference
@@ -106,7 +110,7 @@ def open_path(session: Session) -> list[Message]:
 def _one(found: Iterable[Session], session_id: UUID) -> Session:
     for session in found:
         return session
-    raise NotFound(f"Session {session_id} not found.")
+    raise NotFound(_("Session %(session_id)s not found.") % {"session_id": session_id})
 
 
 @WrittenOnce

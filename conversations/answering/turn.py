@@ -13,7 +13,7 @@ from providers.catalogue import Route
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """Its generation, with both messages, is stored; what the model is told is gathered later."""
+    """Its generation, with both messages, is stored; what the model gets is gathered later."""
 
     generation: Generation
     choice: Choice

@@ -40,6 +40,7 @@ from rini.errors import InvalidInput, NotAuthenticated, NotFound, RiniError, Una
 from rini.storage.database import in_database, in_database_patiently
 from rini.storage.notifications import listener
 from rini.storage.threads import LARGE
+from rini.translation import gettext as _
 from rini.web import json_lines, refusals
 from rini.web.api import known_error
 from rini.web.body_limit import SMALL
@@ -110,14 +111,16 @@ class SessionConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # Channels
 
     async def _handle(self, raw: bytes) -> None:
         if self.caller is None and len(raw) > settings.MAX_ANONYMOUS_BYTES:
-            raise NotAuthenticated("Send a token first: such a long message is not read without.")
+            raise NotAuthenticated(
+                _("Send a token first: a message this long is not read without one.")
+            )
         self.size = len(raw)
         message = await if_large_aside(raw, parse_json)
         if not isinstance(message, dict):
-            raise InvalidInput("A message is to be a JSON object with a `type`.")
+            raise InvalidInput(_("A message must be a JSON object with a `type`."))
         kind = str(message.pop("type", ""))
         if self.caller is None and kind != "authenticate":
-            raise NotAuthenticated('Send {"type": "authenticate", "token": "…"} first.')
+            raise NotAuthenticated(_('Send {"type": "authenticate", "token": "…"} first.'))
         handlers: dict[str, Callable[[dict[str, Any]], Awaitable[None]]] = {
             "authenticate": self._authenticate,
             "generate": self._generate,
@@ -126,7 +129,10 @@ class SessionConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # Channels
             "ping": self._ping,
         }
         if kind not in handlers:
-            raise InvalidInput(f"There is no message {kind[:50]!r}, only {', '.join(handlers)}.")
+            raise InvalidInput(
+                _("There is no message %(type)r, only %(types)s.")
+                % {"type": kind[:50], "types": ", ".join(handlers)}
+            )
         rates.begin()
         await handlers[kind](message)
 
@@ -216,7 +222,7 @@ class SessionConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # Channels
 
     async def _close_strangers(self) -> None:
         await asyncio.sleep(settings.SOCKET_AUTHENTICATION_SECONDS)
-        await self._refuse(NotAuthenticated("No token came in time."))
+        await self._refuse(NotAuthenticated(_("No token came in time.")))
 
     async def _answering(self, work: Awaitable[None]) -> None:
         """Do what a message asks; what goes wrong is an answer, and ends what cannot go on."""

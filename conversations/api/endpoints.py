@@ -27,6 +27,7 @@ from conversations.message_json import message_data
 from providers.gateway import Call
 from rini.errors import InvalidInput
 from rini.storage.database import in_database
+from rini.translation import gettext as _
 from rini.web import query
 from rini.web.api_schema import problems
 from rini.web.http import (
@@ -165,7 +166,7 @@ def _text_completion(body: dict[str, Any], caller: Caller) -> tuple[dict[str, An
     if body.get("session_id"):
         return body, open_turn(caller, body["session_id"], body)
     if body.get("parent_message_id"):
-        raise InvalidInput(errors={"parent_message_id": ["It needs a session_id."]})
+        raise InvalidInput(errors={"parent_message_id": [_("This needs a session_id.")]})
     messages = [{"role": "user", "content": body["text"]}]
     return body, stateless.prepare(caller, messages, choice_of(body))
 
@@ -193,7 +194,7 @@ def choice_of(body: dict[str, Any]) -> Choice:
 
 
 async def answer_to(turn: Turn, *, events: bool) -> Response:
-    """Begin to answer a turn, and tell its events as they come, or the whole when it has ended."""
+    """Begin to answer a turn, and send its events as they come, or the whole when it has ended."""
     running = generation.start(turn)
     if events:
         await running.asked()
@@ -237,5 +238,5 @@ def _cursor(request: Request) -> int:
 
 
 def wants_events(request: Request, body: dict[str, Any]) -> bool:
-    """Whether the answer is to be an event stream."""
+    """Whether the answer should be an event stream."""
     return bool(body["stream"]) or "text/event-stream" in request.headers.get("accept", "")

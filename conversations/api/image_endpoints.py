@@ -27,6 +27,7 @@ from providers.types import ChatMessage
 from rini.errors import InvalidInput, NotFound
 from rini.storage import files
 from rini.storage.database import in_database
+from rini.translation import gettext as _
 from rini.web.api_schema import problems
 from rini.web.http import Endpoint, EventStream, json_response, unless_disconnected, validated
 from rini.web.multipart import form_body
@@ -55,7 +56,7 @@ class ImageCompletion(Answering):
         form = await form_body(request)
         upload = form.files.get("image_file")
         if upload is None:
-            raise InvalidInput(errors={"image_file": ["Send a file in this field."]})
+            raise InvalidInput(errors={"image_file": [_("Send a file in this field.")]})
         file = SimpleUploadedFile("image", upload.data)
         body = validated(ImageCompletionRequest, {**form.fields, "image_file": file})
         picture = await asyncio.to_thread(pictures.checked, upload.data)
@@ -86,7 +87,7 @@ class MessageFile(Endpoint):
         reference = message.file_reference
         data = await asyncio.to_thread(files.read, reference) if reference else None
         if data is None:
-            raise NotFound(f"Message {message_id} has no file.")
+            raise NotFound(_("Message %(message_id)s has no file.") % {"message_id": message_id})
         name = message.original_filename or "image"
         shown = content_disposition_header(as_attachment=False, filename=name) or "inline"
         return Response(

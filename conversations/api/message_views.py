@@ -19,6 +19,7 @@ from conversations.api.serializers import MessageSerializer, NewMessage
 from conversations.api.tree_serializers import PlacedMessage
 from conversations.models import Message, Session
 from rini.errors import InvalidInput, NotFound
+from rini.translation import gettext as _
 from rini.web import query
 from rini.web.api_schema import problems
 from rini.web.http import validated
@@ -134,9 +135,14 @@ def _messages(session: Session, request: Request) -> Any:
     from_end = query.choice(request, "from", ("start", "end")) == "end"
     if before is not None:
         if everything:
-            raise InvalidInput(errors={"before": ["It goes up one path: leave out `all`."]})
+            raise InvalidInput(
+                errors={"before": [_("`before` follows one path: leave out `all`.")]}
+            )
         if not session.messages.filter(id=before).exists():
-            raise NotFound(f"Message {before} not found in session {session.id}.")
+            raise NotFound(
+                _("Message %(message_id)s not found in session %(session_id)s.")
+                % {"message_id": before, "session_id": session.id}
+            )
         return tree.PathFromEnd(session.id, before, above=1)
     if everything:
         return tree.FromEnd(session.messages.all()) if from_end else session.messages.order_by("id")

@@ -10,8 +10,8 @@ from django.conf import settings
 
 def is_allowed(headers: Iterable[tuple[bytes, bytes]]) -> bool:
     """Pages of this server itself and of `CORS_ORIGINS`; programs, which send no Origin, too."""
-    given = {name: value.decode("latin-1") for name, value in headers}
-    origin = given.get(b"origin")
+    texts = {name: value.decode("latin-1") for name, value in headers}
+    origin = texts.get(b"origin")
     if origin is None or origin in settings.CORS_ORIGINS or "*" in settings.CORS_ORIGINS:
         return True
-    return urlsplit(origin).netloc == given.get(b"host")
+    return urlsplit(origin).netloc == texts.get(b"host")

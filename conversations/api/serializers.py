@@ -15,6 +15,7 @@ from providers.models import ModelKind
 from providers.naming import find_model
 from rini.errors import InvalidInput, NotFound
 from rini.money import dollars
+from rini.translation import gettext as _
 from rini.web.fields import MetadataField, ShortListField
 
 
@@ -38,12 +39,12 @@ class TextField(serializers.CharField):
 
     def to_internal_value(self, data: Any) -> str:
         if not isinstance(data, str):
-            raise serializers.ValidationError("Give a text.")
+            raise serializers.ValidationError(_("Give a text."))
         return super().to_internal_value(data)
 
     def run_validation(self, data: Any = serializers.empty) -> Any:
         if isinstance(data, str) and not data.strip() and not self.allow_blank:
-            raise serializers.ValidationError("This text is empty.")
+            raise serializers.ValidationError(_("This text is empty."))
         if isinstance(data, str) and self.max_length and len(data) > self.max_length:
             self.fail("max_length", max_length=self.max_length)  # DRF looks at each character first
         return super().run_validation(data)
@@ -92,7 +93,9 @@ class SessionSerializer(serializers.ModelSerializer[Session]):
         if model:
             found = find_model(caller_in(self.context["request"]), None, model, ModelKind.CHAT)
             if found.kind != ModelKind.CHAT:
-                raise serializers.ValidationError(f"{found} is no chat model.")
+                raise serializers.ValidationError(
+                    _("%(model)s is not a chat model.") % {"model": found}
+                )
         return model
 
     def validate_active_message_id(self, message_id: int | None) -> int | None:
@@ -101,7 +104,9 @@ class SessionSerializer(serializers.ModelSerializer[Session]):
             return None
         if self.instance and self.instance.messages.filter(id=message_id).exists():
             return message_id
-        raise NotFound(f"Message {message_id} is not in this session.")
+        raise NotFound(
+            _("Message %(message_id)s is not in this session.") % {"message_id": message_id}
+        )
 
 
 class MessageSerializer(serializers.ModelSerializer[Message]):
@@ -178,8 +183,11 @@ class CallParameters(serializers.Serializer[Any]):
         """Parameters are the model's: they neither repeat the request nor choose where it goes."""
         if taken := sorted(_NO_PARAMETERS & params.keys()):
             raise serializers.ValidationError(
-                f"{', '.join(taken)}: no parameter of a model. Use the request's own fields, "
-                "/api-keys/ for a key; a provider's address is the operator's to set."
+                _(
+                    "%(names)s: not a parameter of a model. Use the request's own fields, and "
+                    "/api-keys/ for a key; a provider's address is set by the operator."
+                )
+                % {"names": ", ".join(taken)}
             )
         demands.check(params)
         try:
@@ -246,7 +254,7 @@ class ImageCompletionRequest(serializers.Serializer[Any]):
     model = serializers.CharField(
         required=False,
         max_length=251,
-        help_text="Without it one of the provider's that sees images and is not dear.",
+        help_text="Without it the provider's usual one that sees images.",
     )
     session_id = serializers.UUIDField(required=False)
     parent_message_id = MessageIdField(required=False)

@@ -49,7 +49,7 @@ class NodeSerializer(serializers.Serializer[Any]):
 
 
 class TreeSerializer(serializers.Serializer[Any]):
-    """The messages of all branches as one list, oldest first; `child_ids` tells the branches."""
+    """The messages of all branches as one list, oldest first; `child_ids` shows the branches."""
 
     session_id = serializers.UUIDField()
     active_message_id = serializers.IntegerField(allow_null=True)

@@ -1,6 +1,6 @@
 """Stored summaries of what no longer fits into a prompt; `summarising` makes them.
 
-A summary belongs to a message and tells of the path up to it: all branches below share it, and a
+A summary belongs to a message and sums up the path to it: all branches below share it, and a
 branch that began above does not see it. The next one is made of it and of the turns since.
 """
 
@@ -12,7 +12,7 @@ from datetime import timedelta
 from django.utils import timezone
 
 from conversations.models import Summary
-from providers import tokens
+from providers import token_counts
 from rini.storage.statements import execute, names, selected
 
 TRY_AGAIN_AFTER = timedelta(minutes=5)
@@ -26,7 +26,7 @@ _LATEST = f"""
 
 
 def latest(path: Sequence[int]) -> Summary | None:
-    """The summary that tells the most of a path (its messages' ids), if there is one."""
+    """The summary that covers the most of a path (its messages' ids), if there is one."""
     return next(iter(selected(Summary, _LATEST, [list(path)])), None)
 
 
@@ -40,14 +40,14 @@ _CLAIM = """
 
 
 def claim(message_id: int) -> bool:
-    """Whether the caller is to have the summary made: nobody else has tried to of late."""
+    """Whether the caller should make the summary: nobody else has tried to recently."""
     now = timezone.now()
     return bool(execute(_CLAIM, [message_id, now, now - TRY_AGAIN_AFTER]))
 
 
 def store(message_id: int, content: str, model: str) -> None:
-    """Keep a summary; from the next turn on it is told."""
+    """Keep a summary; it is used from the next turn on."""
     content = content[:_MAX_CHARACTERS]
     Summary.objects.filter(message_id=message_id).update(
-        content=content, token_count=tokens.count(content), model_used=model
+        content=content, token_count=token_counts.count(content), model_used=model
     )

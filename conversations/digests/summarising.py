@@ -1,4 +1,4 @@
-"""How a summary is made: what a model is asked to tell shortly."""
+"""How a summary is made: what a model is asked to condense."""
 
 from __future__ import annotations
 
@@ -43,5 +43,5 @@ def _text(message: Message, route: catalogue.Route) -> str:
     fresh = [turn for turn in path if turn.id > since and turn.content]
     limit = context.room(route, {}) if route.context_window is not None else None
     kept = fresh[prompt.first_kept(fresh, tokens=limit) :] or fresh[-1:]
-    said = "\n\n".join(f"{turn.role.upper()}: {turn.content}" for turn in kept)
-    return f"{prompt.SUMMARY_HEADING}\n{former.content}\n\n{said}" if former else said
+    text = "\n\n".join(f"{turn.role.upper()}: {turn.content}" for turn in kept)
+    return f"{prompt.SUMMARY_HEADING}\n{former.content}\n\n{text}" if former else text

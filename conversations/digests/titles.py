@@ -16,6 +16,7 @@ from conversations.tree import PathTurn
 from providers.asking import Question
 from providers.models import WireKind
 from rini.errors import InvalidInput
+from rini.translation import gettext as _
 
 _LONGEST = 80
 _READ = 2000  # characters of each message: what it is about shows at its beginning
@@ -44,14 +45,14 @@ def untitled(
     The demo model is not asked: it has no opinion. Raises `InvalidInput` for a session without
     messages, and what `catalogue.resolve` does.
     """
-    said = [turn for turn in _beginning(session) if turn.content]
-    if not said:
-        raise InvalidInput("The session has no messages yet that a title could come from.")
+    beginning = [turn for turn in _beginning(session) if turn.content]
+    if not beginning:
+        raise InvalidInput(_("The session has no messages yet that a title could come from."))
     route = transcript.route(caller, provider, model, session, transcript.last_model(session))
-    first_words = clean(said[0].content)
+    first_words = clean(beginning[0].content)
     if route.target.wire == WireKind.DEMO:
         return Untitled(session, first_words, None)
-    text = "\n\n".join(f"{turn.role.upper()}: {turn.content[:_READ]}" for turn in said)
+    text = "\n\n".join(f"{turn.role.upper()}: {turn.content[:_READ]}" for turn in beginning)
     payer = Payer.of(caller, Purpose.TITLE, session_id=session.id)
     return Untitled(session, first_words, Question(route, payer, _INSTRUCTIONS, text))
 

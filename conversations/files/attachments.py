@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from conversations.files.pictures import EXTENSIONS, Picture
 from conversations.models import Message
-from providers import tokens
+from providers import token_counts
 from rini.storage import files
 
 FOLDER = "images"
@@ -26,7 +26,7 @@ class Attachment:
 def save(picture: Picture, name: str) -> Attachment:
     """Store an image; `name` is only remembered."""
     reference = files.save(FOLDER, picture.data, EXTENSIONS[picture.mime_type])
-    count = tokens.of_image(picture.width, picture.height)
+    count = token_counts.of_image(picture.width, picture.height)
     return Attachment(reference, name, picture.mime_type, count)
 
 
@@ -34,7 +34,7 @@ def of(message: Message) -> Attachment | None:
     """The file of a message, for another version of it."""
     if not message.file_reference:
         return None
-    beside_text = (message.token_count or 0) - tokens.count(message.content)
+    beside_text = (message.token_count or 0) - token_counts.count(message.content)
     name, mime_type = message.original_filename or "", message.mime_type or ""
     return Attachment(message.file_reference, name, mime_type, max(0, beside_text))
 

@@ -16,6 +16,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from rini.errors import InvalidInput
+from rini.translation import gettext as _
 
 _SPEAKERS = ("user", "assistant")
 Node = Mapping[str, Any]
@@ -28,11 +29,11 @@ def read(conversation: Any, at: str = "") -> dict[str, Any]:
     """
     mapping = conversation.get("mapping") if isinstance(conversation, dict) else None
     if not isinstance(mapping, dict) or not all(isinstance(n, dict) for n in mapping.values()):
-        raise InvalidInput(errors={f"{at}.mapping".lstrip("."): ["Give an object of nodes."]})
+        raise InvalidInput(errors={f"{at}.mapping".lstrip("."): [_("Give an object of nodes.")]})
     ordered = list(_parents_first(mapping))
     if len(ordered) != len(mapping):
         raise InvalidInput(
-            errors={f"{at}.mapping".lstrip("."): ["A node's parents run in a circle."]}
+            errors={f"{at}.mapping".lstrip("."): [_("The parents of a node form a cycle.")]}
         )
     numbers: dict[str, int | None] = {}  # of every node: its own, or that of the kept one above it
     messages: list[dict[str, Any]] = []
@@ -82,7 +83,7 @@ def _message(message: Any) -> dict[str, Any] | None:
 
 
 def _text(content: Mapping[str, Any]) -> str:
-    """The text of a content; of pictures and the like, which the file only points at, nothing."""
+    """The text of a content; empty for pictures and the like, which the file only points at."""
     if content.get("content_type") not in {"text", "multimodal_text"}:
         return ""
     parts = content.get("parts")

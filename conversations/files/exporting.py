@@ -28,12 +28,12 @@ def as_json(session: Session) -> bytes:
     """The whole session, every branch: ``{"format", "version", "session", "messages"}``."""
     messages = with_text_so_far(session.messages.order_by("id"))
     numbers = {message.pk: number for number, message in enumerate(messages, 1)}
-    told = {name: getattr(session, name) for name in SESSION_FIELDS}
-    told["active_message"] = numbers.get(session.active_message_id or 0)
+    row = {name: getattr(session, name) for name in SESSION_FIELDS}
+    row["active_message"] = numbers.get(session.active_message_id or 0)
     document = {
         "format": FORMAT,
         "version": VERSION,
-        "session": told,
+        "session": row,
         "messages": [_message(message, numbers) for message in messages],
     }
     options = orjson.OPT_INDENT_2 | orjson.OPT_UTC_Z | orjson.OPT_APPEND_NEWLINE
@@ -46,13 +46,13 @@ def as_markdown(session: Session) -> str:
 
 
 def _message(message: Message, numbers: dict[int, int]) -> dict[str, Any]:
-    told = {name: getattr(message, name) for name in MESSAGE_FIELDS}
-    told["cost"] = dollars(told.pop("cost_nano"))
+    row = {name: getattr(message, name) for name in MESSAGE_FIELDS}
+    row["cost"] = dollars(row.pop("cost_nano"))
     if message.status == MessageStatus.STREAMING:  # a file does not go on
-        told["status"] = MessageStatus.INCOMPLETE
+        row["status"] = MessageStatus.INCOMPLETE
     parent = message.parent_message_id
     number = {"number": numbers[message.pk], "parent": numbers[parent] if parent else None}
-    return {**number, **told}
+    return {**number, **row}
 
 
 def _paragraphs(session: Session) -> Iterator[str]:

@@ -12,6 +12,7 @@ from rest_framework import serializers
 from conversations.api.serializers import MemoryModeField, TextField
 from conversations.files.exporting import FORMAT, VERSION
 from conversations.models import FinishReason, MessageStatus, Role
+from rini.translation import gettext as _
 from rini.web.fields import MetadataField, ShortListField
 
 _ENDED = [status for status in MessageStatus.values if status != MessageStatus.STREAMING]
@@ -89,16 +90,19 @@ class ImportedFile(serializers.Serializer[Any]):
         for place, message in enumerate(messages, 1):
             if message["number"] != place:
                 raise serializers.ValidationError(
-                    f"Message {place} has the number {message['number']}."
+                    _("Message %(place)s has the number %(number)s.")
+                    % {"place": place, "number": message["number"]}
                 )
             if message["parent"] is not None and message["parent"] >= place:
                 raise serializers.ValidationError(
-                    f"The parent of message {place} is not an earlier one."
+                    _("The parent of message %(place)s is not an earlier one.") % {"place": place}
                 )
         return messages
 
     def validate(self, file: dict[str, Any]) -> dict[str, Any]:
         active = file["session"]["active_message"]
         if active is not None and not 1 <= active <= len(file["messages"]):
-            raise serializers.ValidationError({"session": {"active_message": ["No such message."]}})
+            raise serializers.ValidationError(
+                {"session": {"active_message": [_("No such message.")]}}
+            )
         return file

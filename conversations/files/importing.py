@@ -20,11 +20,12 @@ from conversations.files import chatgpt
 from conversations.files.exporting import MESSAGE_FIELDS, SESSION_FIELDS
 from conversations.files.import_format import ImportedFile
 from conversations.models import Message, Session
-from providers import tokens
+from providers import token_counts
 from rini import lexical
 from rini.errors import InvalidInput, Unavailable
 from rini.money import NANO
 from rini.storage import database
+from rini.translation import gettext as _
 from rini.web.api import field_errors
 
 _BATCH = 1000
@@ -59,7 +60,7 @@ def from_file(user: User, document: Any) -> Session | list[Session]:
 @contextmanager
 def _one_at_a_time() -> Iterator[None]:
     if not _turn.acquire(timeout=settings.LARGE_REQUEST_WAIT_SECONDS):
-        raise Unavailable("Other files are being imported: try again shortly.", retry_after=5)
+        raise Unavailable(_("Other files are being imported: try again shortly."), retry_after=5)
     try:
         yield
     finally:
@@ -77,20 +78,24 @@ def _read(document: Any, place: str) -> _Ready:
     file = _validated(document, f"{place}." if place else "")
     contents = [told["content"] for told in file["messages"]]
     return _Ready(
-        file, [tokens.count(text) for text in contents], [lexical.tsvector(t) for t in contents]
+        file,
+        [token_counts.count(text) for text in contents],
+        [lexical.tsvector(t) for t in contents],
     )
 
 
 def _validated(document: Any, at: str = "") -> dict[str, Any]:
     if not isinstance(document, dict) or "format" not in document:
         raise InvalidInput(
-            "This is neither Rini's JSON nor ChatGPT's conversations.json: send what GET "
-            "/sessions/{id}/export gave, or that file's content."
+            _(
+                "This is neither Rini's JSON nor ChatGPT's conversations.json: send what GET "
+                "/sessions/{id}/export gave, or that file's content."
+            )
         )
     file = ImportedFile(data=document)
     if not file.is_valid():
         found = field_errors(file.errors)
-        raise InvalidInput(errors={f"{at}{field}": told for field, told in found.items()})
+        raise InvalidInput(errors={f"{at}{field}": messages for field, messages in found.items()})
     return dict(file.validated_data)
 
 
@@ -101,8 +106,8 @@ def _store(user: User, ready: _Ready) -> Session:
     fields = {name: file["session"][name] for name in SESSION_FIELDS}
     session = Session.objects.create(user=user, **fields)
     ids = tree.new_ids(len(file["messages"]))
-    told = zip(file["messages"], ready.token_counts, strict=True)
-    messages = [_message(session, one, count, ids) for one, count in told]
+    numbered = zip(file["messages"], ready.token_counts, strict=True)
+    messages = [_message(session, values, count, ids) for values, count in numbered]
     for at in range(0, len(messages), _BATCH):
         Message.objects.bulk_create(messages[at : at + _BATCH])
         batch = slice(at, at + _BATCH)
@@ -114,15 +119,17 @@ def _store(user: User, ready: _Ready) -> Session:
     return session
 
 
-def _message(session: Session, told: Mapping[str, Any], count: int, ids: Sequence[int]) -> Message:
-    fields = {name: told[name] for name in MESSAGE_FIELDS if name in told}
-    cost = told.get("cost")
+def _message(
+    session: Session, values: Mapping[str, Any], count: int, ids: Sequence[int]
+) -> Message:
+    fields = {name: values[name] for name in MESSAGE_FIELDS if name in values}
+    cost = values.get("cost")
     fields.setdefault("token_count", count)
     return Message(
-        id=ids[told["number"] - 1],
+        id=ids[values["number"] - 1],
         session=session,
         user_id=session.user_id,
-        parent_message_id=ids[told["parent"] - 1] if told["parent"] else None,
+        parent_message_id=ids[values["parent"] - 1] if values["parent"] else None,
         cost_nano=None if cost is None else int(cost * NANO),
         **fields,
     )

@@ -15,6 +15,7 @@ from django.conf import settings
 from PIL import Image
 
 from rini.errors import InvalidInput, TooLarge
+from rini.translation import gettext as _
 
 MIME_TYPES = {
     "PNG": "image/png",
@@ -43,8 +44,11 @@ def checked(data: bytes) -> Picture:
     is no image, is damaged, moves, or has too many pixels."""
     if len(data) > settings.MAX_IMAGE_BYTES:
         raise TooLarge(
-            f"The image has {len(data)} bytes; {settings.MAX_IMAGE_BYTES} are the most that is "
-            "taken. Send a smaller one."
+            _(
+                "The image has %(bytes)s bytes; %(most)s are the most that is taken. Send a "
+                "smaller one."
+            )
+            % {"bytes": len(data), "most": settings.MAX_IMAGE_BYTES}
         )
     try:
         with Image.open(io.BytesIO(data), formats=_PLUGINS) as image:
@@ -54,7 +58,7 @@ def checked(data: bytes) -> Picture:
     except Image.DecompressionBombError:
         raise _too_many_pixels() from None
     except _DAMAGES:
-        raise _invalid("This is no PNG, JPEG, WebP or GIF image, or it is damaged.") from None
+        raise _invalid(_("This is not a PNG, JPEG, WebP or GIF image, or it is damaged.")) from None
     return picture
 
 
@@ -63,12 +67,15 @@ def _looked_at(image: Image.Image, data: bytes) -> Picture:
     if width * height > settings.MAX_IMAGE_PIXELS:
         raise _too_many_pixels()
     if image.format != "MPO" and getattr(image, "is_animated", False):
-        raise _invalid("Models do not see moving images: send one picture of it.")
+        raise _invalid(_("Models do not see moving images: send a single frame."))
     return Picture(data, MIME_TYPES[image.format or ""], width, height)
 
 
 def _too_many_pixels() -> InvalidInput:
-    return _invalid(f"The image has more than {settings.MAX_IMAGE_PIXELS} pixels: scale it down.")
+    return _invalid(
+        _("The image has more than %(pixels)s pixels: scale it down.")
+        % {"pixels": settings.MAX_IMAGE_PIXELS}
+    )
 
 
 def _invalid(message: str) -> InvalidInput:

@@ -84,7 +84,7 @@ _HEADER = re.compile(
 
 
 def recognise(data: bytes, name: str) -> str:
-    """The file type, one of the readers' names. Raises `Unreadable` for what is no document."""
+    """The file type, one of the readers' names. Raises `Unreadable` for what is not a document."""
     if not data.strip(b"\x00 \t\r\n"):
         raise Unreadable("It is empty." if not data else "It holds nothing but zeros or blanks.")
     if b"%PDF-" in data[:1024]:

@@ -15,6 +15,8 @@ from pathlib import Path
 from typing import Literal
 
 from providers.types import InputType
+from rini.translation import gettext as _
+from rini.translation import language
 
 LIBRARIES = ("onnxruntime", "onnx", "sentencepiece", "tokenizers")
 INPUT_TYPES: tuple[InputType, ...] = ("query", "passage")
@@ -87,16 +89,20 @@ def available(name: str = DEFAULT) -> bool:
     return name in MODELS and not missing(MODELS[name])
 
 
-@cache
 def missing(model: OfflineModel) -> str:
     """What is not installed, and how to install it; empty where nothing is missing."""
+    return _missing(model, language())
+
+
+@cache
+def _missing(model: OfflineModel, language_code: str) -> str:
     lacking = [name for name in LIBRARIES if importlib.util.find_spec(name) is None]
     if lacking:
-        return (
-            f"{model.name} needs {', '.join(lacking)}, which there is for Linux (x86-64, arm64) "
-            "and macOS (arm64). Choose a provider's embedding model; without one, searches are by "
+        return _(
+            "%(model)s needs %(packages)s, which exist for Linux (x86-64, arm64) and macOS "
+            "(arm64). Choose a provider's embedding model; without one, searches go by "
             "keywords."
-        )
+        ) % {"model": model.name, "packages": ", ".join(lacking)}
     try:
         locate(model, model.weights)
     except ModelUnusable as error:
@@ -111,5 +117,8 @@ def locate(model: OfflineModel, file: str) -> Path:
     except importlib.metadata.PackageNotFoundError:
         found = None
     if found is None or not found.is_file():
-        raise ModelUnusable(f"{model.name} is not installed here: {model.install}")
+        raise ModelUnusable(
+            _("%(model)s is not installed here: %(command)s")
+            % {"model": model.name, "command": model.install}
+        )
     return found

@@ -19,6 +19,7 @@ from django.conf import settings
 from providers.offline.batches import batches
 from providers.offline.models import MODELS, ModelUnusable, OfflineModel, missing
 from providers.types import InputType
+from rini.translation import gettext as _
 
 if TYPE_CHECKING:
     from providers.offline.encoder import Encoder
@@ -59,8 +60,13 @@ class _Ready:
         for number, ids in enumerate(found, first):
             if len(ids) > self.model.max_tokens:
                 raise TextTooLong(
-                    f"Input {number} has {len(ids)} tokens; {self.model.name} reads "
-                    f"{self.model.max_tokens}."
+                    _("Input %(number)s has %(tokens)s tokens; %(model)s reads %(most)s.")
+                    % {
+                        "number": number,
+                        "tokens": len(ids),
+                        "model": self.model.name,
+                        "most": self.model.max_tokens,
+                    }
                 )
         return found
 

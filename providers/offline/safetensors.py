@@ -24,7 +24,7 @@ _PARTS = {
     "narrow.norm": "output.LayerNorm",
 }
 EPSILON = 1e-12
-"""BERT's own; the file does not tell it."""
+"""BERT's own; the file does not contain it."""
 
 
 def read(path: Path, heads: int) -> Bert:

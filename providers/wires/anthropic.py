@@ -14,6 +14,7 @@ from providers.wires.anthropic_translation.request import body
 from providers.wires.anthropic_translation.response import Answer, completion, events_of
 from providers.wires.http import VendorClient, VendorResponse
 from providers.wires.surrogates import parsed
+from rini.translation import gettext as _
 from rini.web.sse import EventTooLong, Parser
 
 VERSION = "2023-06-01"
@@ -62,7 +63,9 @@ class AnthropicWire:
         finally:
             response.close()
         if not reading.came_to_its_end:
-            raise ProviderUnavailable(f"{target.provider} broke off its answer. Try again.")
+            raise ProviderUnavailable(
+                _("%(provider)s broke off its answer. Try again.") % {"provider": target.provider}
+            )
         return completion(chunks)
 
     async def messages(
@@ -81,7 +84,10 @@ class AnthropicWire:
         self, target: Target, inputs: Sequence[EmbeddingInput], params: Mapping[str, Any]
     ) -> Embeddings:
         """Always ProviderRefused: Anthropic's API has no embeddings."""
-        raise ProviderRefused(f"{target.provider} makes no embeddings. Choose another model.")
+        raise ProviderRefused(
+            _("%(provider)s makes no embeddings. Choose another model.")
+            % {"provider": target.provider}
+        )
 
     async def verify(self, target: Target) -> None:
         (await self._send("GET", "v1/models", target, None, {})).close()
@@ -163,11 +169,14 @@ class Reading:
 
 
 def _no_sense(answer: object, raw: bytes, target: Target) -> ProviderError:
-    """The error for an answer of success that is none: an error in it, a page, or nothing."""
+    """The error for a 2xx answer that is not one: an error inside it, a page, or nothing."""
     if isinstance(answer, dict) and answer.get("error"):
         return from_stream(target.provider, answer, key=target.api_key)
     quoted = scrubbed(raw[:4096].decode(errors="replace"), target.api_key)[:80] or "nothing"
     return ProviderFailed(
-        f"{target.provider} did not answer in Anthropic's format. It begins: {quoted}. "
-        "Check its base URL: it ends before the version (…/v1)."
+        _(
+            "%(provider)s did not answer in Anthropic's format. It begins: %(quoted)s. Check "
+            "its base URL: it ends before the version (…/v1)."
+        )
+        % {"provider": target.provider, "quoted": quoted}
     )

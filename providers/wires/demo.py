@@ -1,4 +1,4 @@
-"""A model that is none: it answers offline, the same every time, and says what it is."""
+"""A stand-in for a model: it answers offline, the same every time, and says what it is."""
 
 from __future__ import annotations
 

@@ -20,6 +20,7 @@ from providers.wires.gemini_translation.model import GeminiModel
 from providers.wires.gemini_translation.requests import number_of_choices, request_body
 from providers.wires.http import VendorClient, VendorResponse
 from providers.wires.surrogates import parsed
+from rini.translation import gettext as _
 from rini.web.sse import EventTooLong, Parser
 
 AFTER_THE_END = 0.2
@@ -130,13 +131,19 @@ class _Reading:
         try:
             return [parsed(payload, _IN_PIECES) for payload in self._parser.feed(piece)]
         except EventTooLong:
-            raise ProviderFailed(f"{self._target.provider} sent too long a piece.") from None
+            raise ProviderFailed(
+                _("%(provider)s sent a piece that is too long.")
+                % {"provider": self._target.provider}
+            ) from None
 
     def _gathered(self, body: bytearray, piece: bytes) -> list[Any]:
         """The answers in a body of JSON, once it has all come."""
         body += piece
         if len(body) > MAX_WHOLE_BYTES:
-            raise ProviderFailed(f"{self._target.provider} sent too long an answer.")
+            raise ProviderFailed(
+                _("%(provider)s sent an answer that is too long.")
+                % {"provider": self._target.provider}
+            )
         told = [] if piece else parsed(bytes(body), _IN_PIECES)
         return told if isinstance(told, list) else [told]
 
@@ -185,7 +192,7 @@ def _path(model: GeminiModel, method: str) -> str:
 
 
 def _no_sense(answer: object, target: Target) -> ProviderError:
-    """The error for an answer of success that is none: an error in it, a page, or nothing."""
+    """The error for a 2xx answer that is not one: an error inside it, a page, or nothing."""
     if isinstance(answer, bytes):
         answer = parsed(answer)
     if isinstance(answer, dict) and answer.get("error"):
@@ -193,6 +200,9 @@ def _no_sense(answer: object, target: Target) -> ProviderError:
     text = answer if isinstance(answer, bytes) else orjson.dumps(answer)
     quoted = scrubbed(text.decode(errors="replace"), target.api_key)[:80] or "nothing"
     return ProviderFailed(
-        f"{target.provider} did not answer in Gemini's format. It begins: {quoted}. "
-        "Check that the base URL is right and has its version (…/v1beta)."
+        _(
+            "%(provider)s did not answer in Gemini's format. It begins: %(quoted)s. Check "
+            "that the base URL is right and has its version (…/v1beta)."
+        )
+        % {"provider": target.provider, "quoted": quoted}
     )

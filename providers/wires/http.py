@@ -22,6 +22,7 @@ from providers.errors import (
 )
 from providers.refusals import from_response
 from providers.types import Target
+from rini.translation import gettext as _
 
 MAX_ANSWER_BYTES = 256 * 1024 * 1024
 MAX_ERROR_BYTES = 64 * 1024
@@ -143,7 +144,10 @@ class VendorResponse:
             pieces.append(piece)
             size += len(piece)
             if size > limit:
-                raise ProviderFailed(f"{self._target.provider} answered with over {limit} bytes.")
+                raise ProviderFailed(
+                    _("%(provider)s answered with over %(bytes)s bytes.")
+                    % {"provider": self._target.provider, "bytes": limit}
+                )
         return b"".join(pieces)
 
     async def finish(self, timeout: float = 0.2) -> None:
@@ -172,20 +176,30 @@ def _json(body: Mapping[str, Any], target: Target) -> bytes:
         return orjson.dumps(body)
     except TypeError as error:
         raise ProviderRefused(
-            f"The request cannot be sent to {target.provider} as JSON: {error}."
+            _("The request cannot be sent to %(provider)s as JSON: %(error)s.")
+            % {"provider": target.provider, "error": error}
         ) from None
 
 
 def _failure(error: Exception, target: Target) -> ProviderError:
     name = target.provider
     if isinstance(error, aiohttp.ConnectionTimeoutError):
-        return ProviderUnavailable(f"{name} does not accept connections. Try again later.")
+        return ProviderUnavailable(
+            _("%(provider)s does not accept connections. Try again later.") % {"provider": name}
+        )
     if isinstance(error, TimeoutError):
-        return ProviderTimeout(f"{name} did not answer in time. Try again later.")
+        return ProviderTimeout(
+            _("%(provider)s did not answer in time. Try again later.") % {"provider": name}
+        )
     if isinstance(error, aiohttp.InvalidURL):
-        return ProviderError(f"The base URL of {name} is not valid. Correct it.")
+        return ProviderError(
+            _("The base URL of %(provider)s is not valid. Correct it.") % {"provider": name}
+        )
     if isinstance(error, aiohttp.ClientConnectorError):
         return ProviderUnavailable(
-            f"{name} cannot be reached. Check that it runs and that its base URL is right."
+            _("%(provider)s cannot be reached. Check that it runs and that its base URL is right.")
+            % {"provider": name}
         )
-    return ProviderUnavailable(f"The connection to {name} broke. Try again.")
+    return ProviderUnavailable(
+        _("The connection to %(provider)s broke. Try again.") % {"provider": name}
+    )

@@ -20,6 +20,7 @@ from providers.types import ChatRequest, Chunk, Completion, EmbeddingInput, Embe
 from providers.wires.http import VendorClient
 from providers.wires.litellm_failures import is_broken_connection, provider_error
 from providers.wires.litellm_reading import Reading, with_true_usage
+from rini.translation import gettext as _
 
 # fmt: off
 CHAT_PARAMS = frozenset(
@@ -88,7 +89,10 @@ class LiteLLMWire:
     ) -> Embeddings:
         """``encoding_format`` is not passed on: the vectors are lists of numbers."""
         if not all(isinstance(text, str) for text in inputs):
-            raise ProviderRefused(f"{target.provider} embeds texts only, not arrays of tokens.")
+            raise ProviderRefused(
+                _("%(provider)s embeds texts only, not arrays of tokens.")
+                % {"provider": target.provider}
+            )
         call = self._call(target, params, EMBEDDING_PARAMS)
         litellm = await _litellm()
         embeddings = await _answer(litellm.aembedding(input=list(inputs), **call), target)
@@ -104,7 +108,8 @@ class LiteLLMWire:
         base_url = target.base_url or default
         if not base_url:
             raise ProviderRefused(
-                f"There is no free way to check a key of {target.provider}: its first call will."
+                _("There is no free way to check a key of %(provider)s: its first call will.")
+                % {"provider": target.provider}
             )
         key = target.api_key.reveal() if target.api_key else ""
         if key_header == "Authorization":
@@ -124,7 +129,10 @@ class LiteLLMWire:
         """litellm's arguments. Without a key it would take one from the environment."""
         unknown = sorted(params.keys() - known - _IGNORED)
         if unknown:
-            raise ProviderRefused(f"{target.provider} takes no parameter {', '.join(unknown)}.")
+            raise ProviderRefused(
+                _("%(provider)s takes no parameter %(names)s.")
+                % {"provider": target.provider, "names": ", ".join(unknown)}
+            )
         return {
             **{name: value for name, value in params.items() if name in known},
             "model": f"{target.litellm_prefix or target.provider}/{target.model}",
@@ -161,7 +169,8 @@ async def _read(
             end = provider_error(error, target)
     if end is None and not reading.began:
         end = ProviderFailed(
-            f"{target.provider} answered with nothing that makes sense. Check its base URL."
+            _("%(provider)s answered with nothing meaningful. Check its base URL.")
+            % {"provider": target.provider}
         )
     if end is not None:
         arrived.put_nowait(end)

@@ -22,6 +22,7 @@ from providers.errors import (
 )
 from providers.refusals import from_response
 from providers.types import Target
+from rini.translation import gettext as _
 
 _OWN_WORDS = re.compile(
     r"^(?:litellm\.\w+: |\w+Exception - )+| To drop these.*| Handle with.*", re.DOTALL
@@ -33,17 +34,24 @@ def provider_error(error: BaseException, target: Target) -> ProviderError:
     """The ProviderError for what litellm raised. Keys stand in the chain: keep none of it."""
     if any(_NO_DOWNLOAD in str(link) for link in _chain(error)):
         return ProviderRefused(
-            f"{target.provider} takes this file only with its content: send it as a data: URL."
+            _("%(provider)s takes this file only with its content: send it as a data: URL.")
+            % {"provider": target.provider}
         )
     told = _told_by_vendor(error)
     status = getattr(told, "status_code", 500)
     timeouts = (TimeoutError, httpx.TimeoutException)
     if status == 408 or any(isinstance(link, timeouts) for link in _chain(error)):
-        return ProviderTimeout(f"{target.provider} did not answer in time. Try again later.")
+        return ProviderTimeout(
+            _("%(provider)s did not answer in time. Try again later.")
+            % {"provider": target.provider}
+        )
     if is_broken_connection(error):
         return ProviderUnavailable(
-            f"{target.provider} cannot be reached or broke the connection. Check that it runs and "
-            "that its base URL is right."
+            _(
+                "%(provider)s cannot be reached or broke the connection. Check that it runs and "
+                "that its base URL is right."
+            )
+            % {"provider": target.provider}
         )
     headers = getattr(told, "headers", None)
     return from_response(

@@ -2,7 +2,7 @@
 
 Beside OpenAI's parameters of embeddings one more is known, as NVIDIA's, Cohere's and Voyage's APIs
 have it: ``input_type``, which is ``query`` for a text to search with and ``passage`` (the default)
-for one that is to be found. A model that was trained for it gives them different vectors.
+for one that will be searched. A model that was trained for it gives them different vectors.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from providers.types import (
     InputType,
     Target,
 )
+from rini.translation import gettext as _
 
 _WITHOUT_EFFECT = ("encoding_format", "user")  # the first is Rini's own business: any is answered
 
@@ -45,7 +46,9 @@ class OfflineWire:
         try:
             embedded = await running.embed(name, _texts(name, inputs), input_type)
         except running.TextTooLong as error:
-            raise ContextTooLong(f"{error} Cut it into shorter texts.") from None
+            raise ContextTooLong(
+                _("%(error)s Cut it into shorter texts.") % {"error": error}
+            ) from None
         except ModelUnusable as error:
             raise ProviderUnavailable(str(error)) from error
         return {
@@ -69,7 +72,10 @@ class OfflineWire:
 
 def _known(target: Target) -> str:
     if target.model not in MODELS:
-        raise ModelNotFound(f"No offline model is named {target.model}: {', '.join(MODELS)}.")
+        raise ModelNotFound(
+            _("No offline model is named %(model)s: %(names)s.")
+            % {"model": target.model, "names": ", ".join(MODELS)}
+        )
     if lacking := missing(MODELS[target.model]):
         raise ModelNotFound(lacking)
     return target.model
@@ -83,22 +89,31 @@ def _input_type(name: str, params: Mapping[str, Any]) -> InputType:
     given = asked.pop("input_type", "passage")
     dimensions = asked.pop("dimensions", MODELS[name].dimensions)
     if dimensions != MODELS[name].dimensions:
-        raise ProviderRefused(f"dimensions: {name} has {MODELS[name].dimensions}, no other number.")
+        raise ProviderRefused(
+            _("dimensions: %(name)s has %(dimensions)s, no other number.")
+            % {"name": name, "dimensions": MODELS[name].dimensions}
+        )
     if asked:
-        raise ProviderRefused(f"{name} has no parameter {', '.join(sorted(asked))}.")
+        raise ProviderRefused(
+            _("%(name)s has no parameter %(names)s.")
+            % {"name": name, "names": ", ".join(sorted(asked))}
+        )
     for input_type in INPUT_TYPES:
         if given == input_type:
             return input_type
-    raise ProviderRefused(f"input_type: give {' or '.join(INPUT_TYPES)}.")
+    raise ProviderRefused(
+        _("input_type: give %(choices)s.") % {"choices": " or ".join(INPUT_TYPES)}
+    )
 
 
 def _texts(name: str, inputs: Sequence[EmbeddingInput]) -> list[str]:
     if all(isinstance(given, str) for given in inputs):
         return [given for given in inputs if isinstance(given, str)]
-    raise ProviderRefused(f"{name} takes texts, not token ids.")
+    raise ProviderRefused(_("%(name)s takes texts, not token ids.") % {"name": name})
 
 
 def _no_chat(target: Target) -> ProviderRefused:
     return ProviderRefused(
-        f"{target.provider} has embedding models only, and cannot chat. Choose a chat model."
+        _("%(provider)s has embedding models only, and cannot chat. Choose a chat model.")
+        % {"provider": target.provider}
     )

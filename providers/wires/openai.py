@@ -15,6 +15,7 @@ from providers.vendors import vendor
 from providers.wires.http import VendorClient, VendorResponse
 from providers.wires.surrogates import Joiner
 from providers.wires.surrogates import parsed as _parsed
+from rini.translation import gettext as _
 from rini.web.sse import EventTooLong, Parser
 
 
@@ -196,7 +197,7 @@ def _with(field: str, answer: object, target: Target) -> dict[str, Any]:
 
 
 def _no_sense(answer: object, target: Target) -> ProviderError:
-    """The error for an answer of success that is none: an error in it, a page, or nothing."""
+    """The error for a 2xx answer that is not one: an error inside it, a page, or nothing."""
     if isinstance(answer, bytes):
         answer = _parsed(answer)
     if isinstance(answer, dict) and answer.get("error"):
@@ -204,6 +205,9 @@ def _no_sense(answer: object, target: Target) -> ProviderError:
     text = answer if isinstance(answer, bytes) else orjson.dumps(answer)
     quoted = scrubbed(text.decode(errors="replace"), target.api_key)[:80] or "nothing"
     return ProviderFailed(
-        f"{target.provider} did not answer in OpenAI's format. It begins: {quoted}. "
-        "Check that the base URL is right and has its version (…/v1)."
+        _(
+            "%(provider)s did not answer in OpenAI's format. It begins: %(quoted)s. Check "
+            "that the base URL is right and has its version (…/v1)."
+        )
+        % {"provider": target.provider, "quoted": quoted}
     )

@@ -11,6 +11,7 @@ from typing import Any
 
 from providers.errors import ProviderRefused
 from providers.refusals import scrubbed
+from rini.translation import gettext as _
 
 Params = Mapping[str, Any]
 
@@ -40,8 +41,17 @@ def refused(provider: str, what: str, param: str) -> ProviderRefused:
     """The error for a request that never reaches the vendor: `what` is wrong with its `param`.
 
     `what` may quote the client: the message is one line of a sensible length."""
-    message = scrubbed(f"{provider} {what}", None)
+    message = scrubbed(
+        _("%(provider)s %(refusal)s") % {"provider": provider, "refusal": what}, None
+    )
     return ProviderRefused(message, errors={param: [message]})
+
+
+def unknown_role(role: object) -> str:
+    """What `refused` says of a message of a role that the vendor has not."""
+    if not role:
+        return _("takes no message without a role.")
+    return _("takes no message of role %(role)s.") % {"role": str(role)[:40]}
 
 
 def meaningful(params: Params, keep: Collection[str] = ()) -> dict[str, Any]:
@@ -60,7 +70,7 @@ def check_known(params: Params, known: Set[str], provider: str) -> None:
     unknown = sorted(params.keys() - known)
     if unknown:
         told = ", ".join(map(_described, unknown))
-        raise refused(provider, f"takes no parameter {told}.", unknown[0])
+        raise refused(provider, _("takes no parameter %(names)s.") % {"names": told}, unknown[0])
 
 
 def output_limit(params: Params, provider: str) -> int | None:
@@ -75,7 +85,9 @@ def count(params: Params, name: str, provider: str) -> int | None:
     if value is None:
         return None
     if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-        raise refused(provider, f"takes as {name} a whole number from 1 on.", name)
+        raise refused(
+            provider, _("takes %(name)s as a whole number from 1 on.") % {"name": name}, name
+        )
     return value
 
 
@@ -84,7 +96,7 @@ def stop_sequences(params: Params, provider: str) -> list[str]:
     stop = params.get("stop")
     stops = [] if stop is None else [stop] if isinstance(stop, str) else stop
     if not isinstance(stops, list) or not all(isinstance(text, str) for text in stops):
-        raise refused(provider, "takes as stop a text or a list of texts.", "stop")
+        raise refused(provider, _("takes stop as a text or a list of texts."), "stop")
     return stops
 
 
@@ -93,7 +105,11 @@ def choice_of(params: Params, name: str, choices: Collection[str], provider: str
     value = params.get(name)
     if value is None or (isinstance(value, str) and value in choices):
         return value
-    raise refused(provider, f"takes as {name} one of {', '.join(choices)}.", name)
+    raise refused(
+        provider,
+        _("takes %(name)s as one of %(choices)s.") % {"name": name, "choices": ", ".join(choices)},
+        name,
+    )
 
 
 def _changes_nothing(name: str, value: object) -> bool:
@@ -108,4 +124,6 @@ def _is_same(value: object, other: object) -> bool:
 def _described(name: str) -> str:
     """A parameter's name, and what it may be if the vendor knows no other."""
     allowed = [value for value in _CHANGE_NOTHING.get(name, ()) if value not in ([], {})]
-    return f"{name} (other than {allowed[0]})" if allowed else name
+    if not allowed:
+        return name
+    return _("%(name)s (other than %(value)s)") % {"name": name, "value": allowed[0]}

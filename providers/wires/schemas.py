@@ -11,6 +11,7 @@ from typing import Any
 
 from providers.extent import excess
 from providers.wires.parameters import refused
+from rini.translation import gettext as _
 
 MAX_DEPTH = 64
 """Levels of JSON: a property of an object takes two."""
@@ -23,7 +24,11 @@ MAX_BYTES = 2 * 1024 * 1024
 def check_bounds(value: object, name: str, provider: str) -> None:
     """Raise ProviderRefused if `value`, the parameter `name`, is too deep, too many or too long."""
     if too_much := excess(value, depth=MAX_DEPTH, values=MAX_NODES, size=MAX_BYTES):
-        raise refused(provider, f"takes no {name} of more than {too_much}.", name)
+        raise refused(
+            provider,
+            _("takes no %(name)s of more than %(bound)s.") % {"name": name, "bound": too_much},
+            name,
+        )
 
 
 def object_schema(schema: object, name: str, provider: str) -> dict[str, Any]:
@@ -34,5 +39,9 @@ def object_schema(schema: object, name: str, provider: str) -> dict[str, Any]:
     if schema is None:
         return {"type": "object", "properties": {}}
     if not isinstance(schema, Mapping):
-        raise refused(provider, f"takes as {name} a JSON schema, which is an object.", name)
+        raise refused(
+            provider,
+            _("takes %(name)s as a JSON schema, which is an object.") % {"name": name},
+            name,
+        )
     return {**schema} if "type" in schema else {"type": "object", **schema}

@@ -51,7 +51,7 @@ _FAILURES = {
     "one_shot": Failures(Detail, _JSON),
     "conversation_rag": Failures(ErrorText, _JSON),
 }
-"""How the dialects tell their errors, by the name of their package."""
+"""The shapes of the dialects' errors, by the name of their package."""
 _SERVICE = {"/": service.index, "/livez/": service.livez, "/readyz/": service.readyz}
 """What plain Django answers."""
 

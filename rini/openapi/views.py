@@ -1,4 +1,4 @@
-"""``/openapi.json``: made once in a process for each language, for making it takes seconds."""
+"""``/openapi.json``: made once in a process, for making it takes seconds."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import threading
 from functools import cache
 from typing import Any
 
-from django.conf import settings
 from django.http import HttpResponse
 from django.utils import translation
 from drf_spectacular.generators import SchemaGenerator
@@ -21,10 +20,8 @@ _making = threading.Lock()
 @extend_schema(exclude=True)
 class Document(SpectacularJSONAPIView):
     def get(self, request: Request, *args: Any, **kwargs: Any) -> HttpResponse:
-        wanted = request.query_params.get("lang") or translation.get_language()
-        language = wanted if wanted in dict(settings.LANGUAGES) else settings.LANGUAGE_CODE
         with _making:  # of many who ask at first, one makes it
-            content = _document(language)
+            content = _document()
         return HttpResponse(
             content,
             content_type=request.accepted_renderer.media_type,
@@ -33,7 +30,8 @@ class Document(SpectacularJSONAPIView):
 
 
 @cache
-def _document(language: str) -> bytes:
-    with translation.override(language):
+def _document() -> bytes:
+    # Its descriptions are English; what they take from models would follow the reader's language.
+    with translation.override("en"):
         schema = SchemaGenerator().get_schema(request=None, public=True)  # type: ignore[no-untyped-call]
     return bytes(OpenApiJsonRenderer().render(schema))

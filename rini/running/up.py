@@ -93,7 +93,7 @@ def _start_storage(supervisor: Supervisor, folder: Path) -> None:
 
 
 def _prepare_database(folder: Path) -> str:
-    """Migrate, and make the first operator; the password if that is to be shown."""
+    """Migrate, and make the first operator; returns the password if it should be shown."""
     if datadir.load(folder).admin_password is None and _is_up_to_date():
         return ""
     _say("bringing the database up to date")

@@ -25,6 +25,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from rini.errors import RiniError
 from rini.secrets.masters import master_keys
 from rini.secrets.secret import Secret
+from rini.translation import gettext_noop
 
 VERSION = 1
 KEY_ID = slice(1, 9)
@@ -48,9 +49,9 @@ class SealBroken(RiniError):
     """Sealed bytes do not open: another master key, another place, or damage."""
 
     code = "stored_secret_unreadable"
-    detail = (
-        "A stored secret cannot be opened. Store it again; for the operator, the log says under "
-        "this request's id why."
+    detail = gettext_noop(
+        "A stored secret cannot be opened. Store it again; the log tells the operator why, under "
+        "this request's id."
     )
 
 

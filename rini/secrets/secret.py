@@ -30,4 +30,4 @@ class Secret:
     __str__ = __repr__
 
     def __reduce__(self) -> str | tuple[object, ...]:
-        raise TypeError("a Secret is not to be pickled")
+        raise TypeError("a Secret must not be pickled")

@@ -26,6 +26,7 @@ from django.db import (
 )
 
 from rini.errors import Unavailable
+from rini.translation import speaking
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -81,7 +82,8 @@ def with_connection(function: Callable[[], R]) -> R:
     """What `function` returns; afterwards the thread has no connection. Raises `Unavailable`."""
     close_old_connections()
     try:
-        return function()
+        with speaking():
+            return function()
     except (OperationalError, InterfaceError) as error:
         raise Unavailable from error
     finally:

@@ -19,6 +19,7 @@ from django.conf import settings
 from rini.errors import Unavailable
 from rini.storage.database import with_connection
 from rini.storage.loops import PerLoop
+from rini.translation import gettext as _
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -40,7 +41,9 @@ class Places:
                 await free.acquire()
         except TimeoutError:
             raise Unavailable(
-                "The server has too much to do: try again shortly.", code="too_busy", retry_after=1
+                _("The server has too much to do: try again shortly."),
+                code="too_busy",
+                retry_after=1,
             ) from None
         try:
             yield

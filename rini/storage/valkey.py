@@ -36,7 +36,7 @@ async_client: PerLoop[redis_asyncio.Redis] = PerLoop(
 
 @contextmanager
 def needed(detail: str) -> Iterator[None]:
-    """A block that speaks with Valkey. Where that is away, raises `Unavailable` with `detail`."""
+    """A block that talks to Valkey. Raises `Unavailable` with `detail` where that is away."""
     try:
         yield
     except redis.RedisError as error:

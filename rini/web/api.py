@@ -21,6 +21,7 @@ from rest_framework.views import APIView, set_rollback
 
 from rini import errors
 from rini.errors import Forbidden, RiniError, problem
+from rini.translation import gettext as _
 from rini.web import query, refusals
 from rini.web.request_id import request_id
 
@@ -66,7 +67,12 @@ def within_bytes(rows: Any) -> list[Any]:
         size += _size(row)
         if size > settings.MAX_PAGE_BYTES:
             raise errors.InvalidInput(
-                errors={"limit": [f"These are too large together: ask for {len(page)} at most."]}
+                errors={
+                    "limit": [
+                        _("These are too large together: ask for %(most)s at most.")
+                        % {"most": len(page)}
+                    ]
+                }
             )
         page.append(row)
     return page
@@ -125,7 +131,7 @@ def as_rini_error(error: Exception) -> RiniError | None:  # noqa: PLR0911  # one
 
 
 def known_error(error: BaseException) -> RiniError:
-    """What a caller is told of any failure. A bug is logged; they see its request's id, no more."""
+    """What a caller learns of any failure. A bug is logged; they see its request's id, no more."""
     known = as_rini_error(error) if isinstance(error, Exception) else None
     if known is None:
         log.error("unexpected error", exc_info=error)
@@ -165,7 +171,9 @@ def problem_response(error: RiniError) -> JsonResponse:
 
 
 def page_not_found(request: HttpRequest, exception: Exception) -> JsonResponse:
-    return problem_response(errors.NotFound(f"There is no {request.path} here; see /docs."))
+    return problem_response(
+        errors.NotFound(_("There is no %(path)s here; see /docs.") % {"path": request.path})
+    )
 
 
 def permission_denied(request: HttpRequest, exception: Exception) -> HttpResponseBase:

@@ -45,7 +45,7 @@ def inline(name: str, *texts: str) -> type[serializers.Serializer[Any]]:
 
 
 class Failures:
-    """How an API tells its errors: the shape, and its media type."""
+    """How an API describes its errors: the shape, and its media type."""
 
     def __init__(
         self, shape: type[serializers.Serializer[Any]] = Problem, media_type: str = PROBLEM_JSON

@@ -13,6 +13,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from rini.errors import TooLarge, Unavailable
 from rini.running import allocator
+from rini.translation import gettext as _
+from rini.translation import gettext_noop
 
 SMALL = 64 * 1024
 """Bodies up to here are not counted together: reading one costs nothing."""
@@ -22,7 +24,7 @@ _held = 0
 
 class TooManyBodies(Unavailable):
     code = "too_many_large_requests"
-    detail = "Too many large requests are being answered: try again shortly."
+    detail = gettext_noop("Too many large requests are being answered: try again shortly.")
 
 
 def admit() -> None:
@@ -33,11 +35,13 @@ def admit() -> None:
 def check_size(size: int) -> None:
     """Raise `TooLarge` for a body of more bytes than the current request may have."""
     if size > settings.MAX_REQUEST_BYTES:
-        raise TooLarge(f"The body has more than {settings.MAX_REQUEST_BYTES} bytes.")
+        raise TooLarge(
+            _("The body has more than %(bytes)s bytes.") % {"bytes": settings.MAX_REQUEST_BYTES}
+        )
     if size > settings.MAX_ANONYMOUS_BYTES and not _admitted.get():
         raise TooLarge(
-            f"The body has more than {settings.MAX_ANONYMOUS_BYTES} bytes, which only callers with "
-            "a token may send."
+            _("The body has more than %(bytes)s bytes, which only callers with a token may send.")
+            % {"bytes": settings.MAX_ANONYMOUS_BYTES}
         )
 
 

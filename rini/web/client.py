@@ -66,10 +66,12 @@ class Client:
         return {**scope, "client": (str(self._forwarded(scope) or peer), 0)}
 
     def _forwarded(self, scope: Scope) -> Address | None:
-        """The caller's address as the trusted proxies tell it: each appends whom it has heard."""
-        told = b",".join(value for name, value in scope["headers"] if name == b"x-forwarded-for")
+        """The caller's address by the trusted proxies: each appends whom it was called by."""
+        forwarded = b",".join(
+            value for name, value in scope["headers"] if name == b"x-forwarded-for"
+        )
         known: Address | None = None
-        for text in reversed(told.decode("latin-1").split(",")):
+        for text in reversed(forwarded.decode("latin-1").split(",")):
             parsed = _parsed(text.strip())
             if parsed is None:
                 break

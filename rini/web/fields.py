@@ -8,13 +8,17 @@ import orjson
 from django.conf import settings
 from rest_framework import serializers
 
+from rini.translation import gettext as _
+
 
 class ShortListField(serializers.ListField):
     """A list of at most `max_length` items. DRF's own checks each of a million, and then counts."""
 
     def to_internal_value(self, data: Any) -> list[Any]:
         if self.max_length is not None and isinstance(data, list) and len(data) > self.max_length:
-            raise serializers.ValidationError(f"Give at most {self.max_length} items.")
+            raise serializers.ValidationError(
+                _("Give at most %(most)s items.") % {"most": self.max_length}
+            )
         return super().to_internal_value(data)
 
 
@@ -24,6 +28,6 @@ class MetadataField(serializers.DictField):
     def to_internal_value(self, data: Any) -> dict[str, Any]:
         if isinstance(data, dict) and len(orjson.dumps(data)) > settings.MAX_METADATA_BYTES:
             raise serializers.ValidationError(
-                f"Give at most {settings.MAX_METADATA_BYTES} bytes of JSON."
+                _("Give at most %(most)s bytes of JSON.") % {"most": settings.MAX_METADATA_BYTES}
             )
         return super().to_internal_value(data)

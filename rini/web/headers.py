@@ -52,12 +52,12 @@ class SafeHeaders:
         await self.app(scope, receive, send_safely)
 
     def _with(self, path: str, headers: list[Header]) -> list[Header]:
-        said = {name.lower(): value for name, value in headers}
-        ours = [*self.always, (b"content-security-policy", _policy(path, said).encode())]
-        return [*headers, *(header for header in ours if header[0] not in said)]
+        given = {name.lower(): value for name, value in headers}
+        ours = [*self.always, (b"content-security-policy", _policy(path, given).encode())]
+        return [*headers, *(header for header in ours if header[0] not in given)]
 
 
-def _policy(path: str, said: dict[bytes, bytes]) -> str:
-    if said.get(b"content-type", b"").startswith(_HTML):
+def _policy(path: str, given: dict[bytes, bytes]) -> str:
+    if given.get(b"content-type", b"").startswith(_HTML):
         return next((policy for form, policy in _PAGES if form.match(path)), _PAGE)
     return DATA

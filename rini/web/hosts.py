@@ -15,6 +15,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from rini.environment.addresses import LOOPBACK_NAMES
 from rini.errors import InvalidInput, problem
+from rini.translation import gettext as _
 from rini.web.api import PROBLEM_JSON
 from rini.web.request_id import request_id
 
@@ -71,8 +72,11 @@ def _is_literal(name: str) -> bool:
 
 async def _refuse(scope: Scope, send: Send) -> None:
     error = InvalidInput(
-        f"Rini does not answer under the name {_host(scope)[:100]!r}. The operator allows names "
-        "with ALLOWED_HOSTS.",
+        _(
+            "Rini does not answer under the name %(name)r. The operator allows names with "
+            "ALLOWED_HOSTS."
+        )
+        % {"name": _host(scope)[:100]},
         code="host_not_allowed",
     )
     body = orjson.dumps(problem(error, request_id()))

@@ -25,6 +25,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from rini.errors import InvalidInput, MethodNotAllowed, NotFound, RiniError, problem
+from rini.translation import gettext as _
 from rini.web import json_lines, refusals, request_log, sse, standing
 from rini.web.api import PROBLEM_JSON, field_errors, known_error
 from rini.web.once import answer_of, has_key, once
@@ -42,7 +43,7 @@ class Endpoint:
     """What it belongs to in the OpenAPI document."""
     methods: ClassVar[tuple[str, ...]] = ("get", "post", "put", "patch", "delete")
     is_repeatable: ClassVar[bool] = True
-    """Whether an ``Idempotency-Key`` is heeded; not where people prove who they are."""
+    """Whether an ``Idempotency-Key`` is honoured; not where people prove who they are."""
 
     template: str = ""
     """Its path as people write it, for logs and metrics; `route` sets it."""
@@ -87,7 +88,10 @@ class Endpoint:
             return handlers["GET"]
         if request.method not in handlers:
             allowed = ", ".join(handlers)
-            raise MethodNotAllowed(f"{request.method} is not possible here, only {allowed}.")
+            raise MethodNotAllowed(
+                _("%(method)s is not possible here, only %(allowed)s.")
+                % {"method": request.method, "allowed": allowed}
+            )
         return handlers[request.method]
 
     def error_response(self, error: RiniError) -> Response:
@@ -164,7 +168,7 @@ def validated(serializer_class: type[Serializer[Any]], body: Any, **options: Any
     that a body changes, `partial` where it may leave out what stays, its `context`.
     """
     if not isinstance(body, dict):
-        raise InvalidInput(errors={"body": ["Give a JSON object."]})
+        raise InvalidInput(errors={"body": [_("Give a JSON object.")]})
     reader = serializer_class(**options) if options else _reader(serializer_class, get_language())
     try:
         return dict(reader.run_validation(body))

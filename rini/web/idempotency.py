@@ -31,6 +31,7 @@ from rini.secrets import sealed
 from rini.secrets.secret import Secret
 from rini.storage import heartbeat
 from rini.storage.statements import execute
+from rini.translation import gettext as _
 
 SALT = "rini.web.idempotency"
 UNGUESSABLE_CHARACTERS = 32
@@ -38,7 +39,7 @@ MAX_KEPT_BYTES = 4 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class KeyedRequest:
     """A request with a key. `id` is the same for all retries, `body` for those that are one."""
 
     id: UUID
@@ -58,23 +59,23 @@ class Kept:
     stream: str = ""
 
 
-def asked(
+def keyed(
     key: str, owner: tuple[UUID | None, str], method: str, address: str, body: bytes
-) -> Asked:
-    """Raises `InvalidInput` for a key that is none.
+) -> KeyedRequest:
+    """Raises `InvalidInput` for an invalid key.
 
     `owner` is a user's id and what spoke for the user, `address` the path with its query.
     """
     if not (0 < len(key) <= 255 and key.isascii() and key.isprintable()):
-        raise InvalidInput("The Idempotency-Key is to have 1 to 255 visible ASCII characters.")
+        raise InvalidInput(_("The Idempotency-Key must have 1 to 255 visible ASCII characters."))
     user_id, voice = owner
     identity = _digest(str(user_id), voice, method, address, key)
     is_secret = user_id is not None or len(key) >= UNGUESSABLE_CHARACTERS
-    return Asked(UUID(bytes=identity[:16]), user_id, _digest(body), is_secret)
+    return KeyedRequest(UUID(bytes=identity[:16]), user_id, _digest(body), is_secret)
 
 
 @transaction.atomic
-def claim(request: Asked) -> Kept | None:
+def claim(request: KeyedRequest) -> Kept | None:
     """Take a request on, or return the answer that it got.
 
     Raises `Conflict` where it is still being answered or its answer was not kept, `Unprocessable`
@@ -92,7 +93,7 @@ def claim(request: Asked) -> Kept | None:
     return _answer(row, request)
 
 
-def keep(request: Asked, answer: Kept | None) -> None:
+def keep(request: KeyedRequest, answer: Kept | None) -> None:
     """Keep the answer to a request that this process has taken on; None: only that it was done.
 
     One that is too large (embeddings) is not worth it: a retry asks anew.
@@ -106,7 +107,7 @@ def keep(request: Asked, answer: Kept | None) -> None:
     _claimed(request).update(answered_at=timezone.now(), answer=row.answer)
 
 
-def release(request: Asked) -> None:
+def release(request: KeyedRequest) -> None:
     """Forget a request that this process has taken on, and that has failed."""
     _claimed(request).delete()
 
@@ -127,13 +128,13 @@ _INSERT = """
 """
 
 
-def _insert(request: Asked) -> bool:
+def _insert(request: KeyedRequest) -> bool:
     """Whether this request is the first with its key."""
     row = (request.id, request.owner, request.body, heartbeat.process_id(), timezone.now())
     return bool(execute(_INSERT, row))
 
 
-def _claimed(request: Asked) -> QuerySet[IdempotentRequest]:
+def _claimed(request: KeyedRequest) -> QuerySet[IdempotentRequest]:
     return IdempotentRequest.objects.filter(
         id=request.id, process_id=heartbeat.process_id(), answered_at=None
     )
@@ -146,24 +147,27 @@ def _is_abandoned(row: IdempotentRequest) -> bool:
 
 def _in_progress() -> Conflict:
     return Conflict(
-        "The request with this Idempotency-Key is still being answered.",
+        _("The request with this Idempotency-Key is still being answered."),
         code="request_in_progress",
         retry_after=1,
     )
 
 
-def _answer(row: IdempotentRequest, request: Asked) -> Kept:
+def _answer(row: IdempotentRequest, request: KeyedRequest) -> Kept:
     # First: whether the body was the same would tell what was in it, a password for instance.
     if row.answered_at is not None and row.answer is None:
         raise Conflict(
-            "The request with this Idempotency-Key was done. Its answer was not kept, for it holds "
-            f"a secret, or came without a token and with a key of less than "
-            f"{UNGUESSABLE_CHARACTERS} characters.",
+            _(
+                "The request with this Idempotency-Key was done. Its answer was not kept: it "
+                "holds a secret, or came without a token and with a key of fewer than "
+                "%(characters)s characters."
+            )
+            % {"characters": UNGUESSABLE_CHARACTERS},
             code="answer_not_kept",
         )
     if bytes(row.body) != request.body:
         raise Unprocessable(
-            "This Idempotency-Key was used with another body: take a new key for a new request.",
+            _("This Idempotency-Key was used with another body: take a new key for a new request."),
             code="idempotency_key_reused",
         )
     answer = sealed.take(row, "answer") if row.answered_at else None

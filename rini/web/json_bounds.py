@@ -25,7 +25,7 @@ class TooMany(ValueError):
 def check(body: bytes, *, depth: int, values: int) -> None:
     """Raise `TooDeep` or `TooMany` for JSON of more than so many levels or values.
 
-    Of what is no JSON it says nothing.
+    It does not judge what is not JSON.
     """
     opened = body.count(b"[") + body.count(b"{")
     if opened <= depth and opened + body.count(b",") < values:

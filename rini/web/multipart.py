@@ -19,6 +19,7 @@ from starlette.requests import Request
 
 from rini.errors import InvalidInput
 from rini.text import composed
+from rini.translation import gettext as _
 from rini.web.parsing import if_large_aside, read_body
 
 MAX_NAME_CHARACTERS = 255
@@ -41,7 +42,7 @@ class Form:
 async def form_body(request: Request) -> Form:
     """The request's form; of a field that stands in it twice the last.
 
-    Raises `TooLarge`, `InvalidInput` for what is no form, and DRF's `UnsupportedMediaType`.
+    Raises `TooLarge`, `InvalidInput` for what is not a form, and DRF's `UnsupportedMediaType`.
     """
     media_type = request.headers.get("content-type", "")
     if not media_type.lower().startswith("multipart/form-data"):
@@ -51,7 +52,7 @@ async def form_body(request: Request) -> Form:
     try:
         fields, files = await if_large_aside(body, partial(_parsed, meta))
     except (MultiPartParserError, SuspiciousOperation) as error:
-        raise InvalidInput(f"The form cannot be read: {error}") from None
+        raise InvalidInput(_("The form cannot be read: %(error)s") % {"error": error}) from None
     return Form(
         {name: text for name, text in fields.items() if isinstance(text, str)},
         {name: _upload(file) for name, file in files.items() if isinstance(file, UploadedFile)},

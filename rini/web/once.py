@@ -23,7 +23,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from rini.storage.database import in_database, in_database_patiently
 from rini.storage.loops import uninterrupted
 from rini.web import idempotency
-from rini.web.idempotency import Asked, Kept
+from rini.web.idempotency import Kept, KeyedRequest
 from rini.web.parsing import read_body
 
 HEADER = "idempotency-key"
@@ -56,17 +56,17 @@ async def once(endpoint: Resuming, handler: Handler, request: Request) -> ASGIAp
     """
     owner = await _owner(request.headers)  # first: it decides how much may be read
     body = await read_body(request)
-    asked = idempotency.asked(
+    keyed = idempotency.keyed(
         request.headers[HEADER], owner, request.method, _address(request), body
     )
-    if kept := await in_database(idempotency.claim, asked):
+    if kept := await in_database(idempotency.claim, keyed):
         return _again(endpoint, kept, request)
     try:
         response = await handler(Request(request.scope, _lasting(body)))
     except BaseException:
-        await _forget(asked)
+        await _forget(keyed)
         raise
-    return await _remembered(endpoint, asked, request, response)
+    return await _remembered(endpoint, keyed, request, response)
 
 
 async def answer_of(app: ASGIApp, request: Request) -> Response:
@@ -99,33 +99,33 @@ def _address(request: Request) -> str:
 
 def _lasting(body: bytes) -> Receive:
     """Gives the body that was read, and then never says that the caller is gone."""
-    given = False
+    delivered = False
 
     async def receive() -> Message:
-        nonlocal given
-        if given:
+        nonlocal delivered
+        if delivered:
             await asyncio.Event().wait()
-        given = True
+        delivered = True
         return {"type": "http.request", "body": body, "more_body": False}
 
     return receive
 
 
 async def _remembered(
-    endpoint: Resuming, asked: Asked, request: Request, response: Response
+    endpoint: Resuming, keyed: KeyedRequest, request: Request, response: Response
 ) -> ASGIApp:
     """Keep the answer before it goes out, so that whoever has seen it can have it again."""
     if response.status_code >= 400:
-        await _forget(asked)
+        await _forget(keyed)
         return response
     is_stream = response.headers.get("content-type", "").startswith("text/event-stream")
     name = response.headers.get(STREAM_NAME, "") if is_stream else ""
     if is_stream and not (name and endpoint.stream_again(name, request)):
-        return _Unkept(response, asked)
+        return _Unkept(response, keyed)
     headers = {k: v for k, v in response.headers.items() if k not in NOT_KEPT}
     body = b"" if is_stream else bytes(response.body)
     kept = None if _holds_secret(response) else Kept(response.status_code, headers, body, name)
-    await uninterrupted(in_database_patiently(idempotency.keep, asked, kept))
+    await uninterrupted(in_database_patiently(idempotency.keep, keyed, kept))
     return response
 
 
@@ -141,19 +141,19 @@ def _again(endpoint: Resuming, kept: Kept, request: Request) -> ASGIApp:
     return response
 
 
-async def _forget(asked: Asked) -> None:
-    await uninterrupted(in_database_patiently(idempotency.release, asked))
+async def _forget(keyed: KeyedRequest) -> None:
+    await uninterrupted(in_database_patiently(idempotency.release, keyed))
 
 
 class _Unkept:
     """A stream whose request is being done for as long as it flows, and forgotten then."""
 
-    def __init__(self, response: Response, asked: Asked) -> None:
+    def __init__(self, response: Response, keyed: KeyedRequest) -> None:
         self.response = response
-        self.asked = asked
+        self.keyed = keyed
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
             await self.response(scope, receive, send)
         finally:
-            await _forget(self.asked)
+            await _forget(self.keyed)

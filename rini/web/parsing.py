@@ -13,6 +13,7 @@ from starlette.requests import Request
 
 from rini.errors import InvalidInput, UnsupportedMediaType
 from rini.storage.threads import LARGE
+from rini.translation import gettext as _
 from rini.web import json_bounds
 from rini.web.body_limit import SMALL, announced
 
@@ -57,9 +58,13 @@ def check_is_json(request: Request) -> None:
             return
     elif _is_json(given):
         return
+    if not given:
+        raise UnsupportedMediaType(
+            _("The body must be JSON, with `Content-Type: application/json`; it has no type.")
+        )
     raise UnsupportedMediaType(
-        "The body is to be JSON, with `Content-Type: application/json`, and not "
-        f"{repr(given[:80]) if given else 'without a type'}."
+        _("The body must be JSON, with `Content-Type: application/json`, not %(given)r.")
+        % {"given": given[:80]}
     )
 
 
@@ -85,12 +90,16 @@ def parse_json(body: bytes) -> Any:
     try:
         json_bounds.check(body, depth=depth, values=values)
     except json_bounds.TooDeep:
-        raise InvalidInput(f"The JSON has more than {depth} levels.") from None
+        raise InvalidInput(
+            _("The JSON has more than %(depth)s levels.") % {"depth": depth}
+        ) from None
     except json_bounds.TooMany:
-        raise InvalidInput(f"The JSON has more than {values} values.") from None
+        raise InvalidInput(
+            _("The JSON has more than %(values)s values.") % {"values": values}
+        ) from None
     if rb"\u0000" in body and _NUL.search(body):
-        raise InvalidInput("The JSON contains \\u0000, which no text here may contain.")
+        raise InvalidInput(_("The JSON contains \\u0000, which no text here may contain."))
     try:
         return orjson.loads(body)
     except orjson.JSONDecodeError as error:
-        raise InvalidInput(f"The body is not valid JSON: {error}.") from None
+        raise InvalidInput(_("The body is not valid JSON: %(error)s.") % {"error": error}) from None

@@ -17,59 +17,66 @@ from django.utils.dateparse import parse_date, parse_datetime
 
 from rini.errors import InvalidInput
 from rini.timezones import is_timezone
+from rini.translation import gettext as _
 
 _FLAGS = {"true": True, "1": True, "false": False, "0": False}
 _YEARS = range(1970, 3000)
 """Of the moments that are taken: a day more or less stays within what `datetime` can hold."""
 
 
-class Asked(Protocol):
+class HasQuery(Protocol):
     """A request of DRF's or of starlette's."""
 
     @property
     def query_params(self) -> Mapping[str, str]: ...
 
 
-Source = Asked | Mapping[str, str]
+Source = HasQuery | Mapping[str, str]
 
 
 def text(source: Source, name: str, *, most: int = 200) -> str | None:
     """A text of at most `most` characters, without NUL, which PostgreSQL does not keep."""
-    found = _given(source, name)
-    if found is not None and (len(found) > most or "\x00" in found):
-        raise _invalid(name, f"Give a text of at most {most} characters, without NUL.")
-    return found
+    value = _given(source, name)
+    if value is not None and (len(value) > most or "\x00" in value):
+        raise _invalid(
+            name, _("Give a text of at most %(most)s characters, without NUL.") % {"most": most}
+        )
+    return value
 
 
 def flag(source: Source, name: str) -> bool | None:
     """A switch: ``true`` or ``1``, ``false`` or ``0``, in any case."""
-    found = _given(source, name)
-    if found is None:
+    value = _given(source, name)
+    if value is None:
         return None
-    if found.lower() not in _FLAGS:
-        raise _invalid(name, f"Give true or false, not {_shown(found)}.")
-    return _FLAGS[found.lower()]
+    if value.lower() not in _FLAGS:
+        raise _invalid(name, _("Give true or false, not %(given)s.") % {"given": _shown(value)})
+    return _FLAGS[value.lower()]
 
 
 def choice(source: Source, name: str, choices: Iterable[str]) -> str | None:
     """One of `choices`."""
-    found = _given(source, name)
-    if found is not None and found not in choices:
-        *others, last = choices
-        listed = f"{', '.join(others)} or {last}" if others else last
-        raise _invalid(name, f"Give {listed}, not {_shown(found)}.")
-    return found
+    value = _given(source, name)
+    if value is not None and value not in choices:
+        listed = ", ".join(choices)
+        message = _("Give one of these: %(choices)s; not %(given)s.")
+        raise _invalid(name, message % {"choices": listed, "given": _shown(value)})
+    return value
 
 
 def whole(source: Source, name: str, *, least: int = 0, most: int = 2**31 - 1) -> int | None:
     """A whole number from `least` (not below 0) to `most`."""
-    found = _given(source, name)
-    if found is None:
+    value = _given(source, name)
+    if value is None:
         return None
     # The length first: Python refuses to read thousands of digits.
-    if found.isascii() and found.isdigit() and len(found) <= 19 and least <= int(found) <= most:
-        return int(found)
-    raise _invalid(name, f"Give a whole number from {least} to {most}, not {_shown(found)}.")
+    if value.isascii() and value.isdigit() and len(value) <= 19 and least <= int(value) <= most:
+        return int(value)
+    raise _invalid(
+        name,
+        _("Give a whole number from %(least)s to %(most)s, not %(given)s.")
+        % {"least": least, "most": most, "given": _shown(value)},
+    )
 
 
 def message_id(source: Source, name: str) -> int | None:
@@ -79,19 +86,23 @@ def message_id(source: Source, name: str) -> int | None:
 
 def uuid(source: Source, name: str) -> UUID | None:
     """The id of anything but a message."""
-    found = _given(source, name)
+    value = _given(source, name)
     try:
-        return UUID(found) if found is not None else None
+        return UUID(value) if value is not None else None
     except ValueError:
-        raise _invalid(name, f"{_shown(found or '')} is no id.") from None
+        raise _invalid(
+            name, _("%(given)s is not an id.") % {"given": _shown(value or "")}
+        ) from None
 
 
 def timezone(source: Source, name: str) -> str | None:
     """The name of a time zone."""
-    found = _given(source, name)
-    if found is not None and not is_timezone(found):
-        raise _invalid(name, f"{_shown(found)} is no time zone; “Asia/Seoul” is one.")
-    return found
+    value = _given(source, name)
+    if value is not None and not is_timezone(value):
+        raise _invalid(
+            name, _("%(given)s is not a time zone; “Asia/Seoul” is one.") % {"given": _shown(value)}
+        )
+    return value
 
 
 def moment(source: Source, name: str, zone: ZoneInfo, *, through: bool = False) -> datetime | None:
@@ -99,19 +110,21 @@ def moment(source: Source, name: str, zone: ZoneInfo, *, through: bool = False) 
 
     A date, and a moment without an offset, are those of `zone`.
     """
-    found = _given(source, name)
-    if found is None:
+    value = _given(source, name)
+    if value is None:
         return None
-    at = _parsed(found.replace(" ", "+"), through)  # a plus in a query reads as a blank
+    at = _parsed(value.replace(" ", "+"), through)  # a plus in a query reads as a blank
     if at is None:
-        raise _invalid(name, f"{_shown(found)} is neither a date nor a moment.")
+        raise _invalid(
+            name, _("%(given)s is neither a date nor a point in time.") % {"given": _shown(value)}
+        )
     return (at if at.tzinfo else at.replace(tzinfo=zone)).astimezone(UTC)
 
 
-def _parsed(found: str, through: bool) -> datetime | None:
+def _parsed(value: str, through: bool) -> datetime | None:
     try:
-        day, at = parse_date(found), parse_datetime(found)
-    except ValueError:  # it has the form of one, and there is no such day
+        day, at = parse_date(value), parse_datetime(value)
+    except ValueError:  # well-formed, but there is no such day
         return None
     if day is not None and day.year in _YEARS:
         return datetime(day.year, day.month, day.day) + timedelta(days=through)
@@ -124,8 +137,8 @@ def _given(source: Source, name: str) -> str | None:
     return parameters.get(name) or None
 
 
-def _shown(found: str) -> str:
-    return repr(found[:60])
+def _shown(value: str) -> str:
+    return repr(value[:60])
 
 
 def _invalid(name: str, message: str) -> InvalidInput:

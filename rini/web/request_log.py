@@ -73,11 +73,11 @@ class RequestLog:
                 facts.setdefault("close_code", message.get("code", 1000))
             await send(message)
 
-        given = _facts.set(facts)
+        outer = _facts.set(facts)
         try:
             await self.app(scope, receive, send_noting)
         finally:
-            _facts.reset(given)
+            _facts.reset(outer)
             _tell(scope, facts, status, time.monotonic() - began)
 
 

@@ -22,7 +22,7 @@ from hypothesis.stateful import (
 from billing import budgets, corrections, holds
 from billing.models import Budget, Hold, UsageRecord, UsageStatus
 from billing.usage import Usage
-from providers import demands, prompt_bound, tokens
+from providers import demands, prompt_bound, token_counts
 from providers.output_bound import most_output
 from providers.types import ChatRequest, Target
 from rini.errors import InvalidInput
@@ -154,7 +154,7 @@ class Money(RuleBasedStateMachine):
             return
         largest = min(10**5, max(limits.values(), default=10**5))
         out = int(largest * max(many.values(), default=1) * answered)
-        used = Usage(input_tokens=tokens.count("길다 " * text), output_tokens=out)
+        used = Usage(input_tokens=token_counts.count("길다 " * text), output_tokens=out)
         amount = Hold.objects.get(pk=placed["id"]).amount_nano
         record = holds.settle_now(placed["id"], outcome(used, status=status))
         assert record is not None

@@ -27,12 +27,14 @@ class Window:
         *,
         token: str | None = None,
         origin: str | None = None,
+        headers: dict[str, str] | None = None,
     ) -> None:
         token = user.token if token is None else token
         self.socket: ClientConnection
         self._opening: Any = connect(
             f"{server.websocket_url}/ws/sessions/{session_id}/",
             subprotocols=["bearer", token] if token else None,  # type: ignore[list-item]  # a NewType of str
+            additional_headers=headers,
             origin=origin,  # type: ignore[arg-type]  # a NewType of str
         )
 

@@ -7,7 +7,7 @@ import openai
 import pytest
 from pydantic import BaseModel
 
-from providers import tokens
+from providers import token_counts
 from rini.money import dollars
 from tests.conftest import User
 from tests.conversations.conftest import PROVIDER_KEY, add_keys
@@ -132,7 +132,7 @@ def test_several_choices_come_and_are_all_counted(alices: openai.OpenAI, stage: 
     assert [choice.message.content for choice in answer.choices] == ["".join(PIECES)] * 3
     row = ledger_row()
     assert row.usage_source == "estimated"
-    assert row.output_tokens == tokens.count("".join(PIECES) * 3)
+    assert row.output_tokens == token_counts.count("".join(PIECES) * 3)
 
 
 def test_tools_are_called_side_by_side_and_answered(alices: openai.OpenAI, stage: Stage) -> None:

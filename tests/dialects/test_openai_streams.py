@@ -8,7 +8,7 @@ import httpx
 import openai
 import pytest
 
-from providers import tokens
+from providers import token_counts
 from tests.conftest import User
 from tests.conversations.conftest import add_keys
 from tests.dialects.openai_client import ASK, GPT, alices, client_of, ledger_row
@@ -123,7 +123,10 @@ def test_several_choices_are_streamed_and_all_counted(alices: openai.OpenAI, sta
             texts[choice.index] += choice.delta.content or ""
     assert texts == ["세상아 안녕"] * 3
     row = ledger_row()
-    assert (row.usage_source, row.output_tokens) == ("estimated", tokens.count("세상아 안녕" * 3))
+    assert (row.usage_source, row.output_tokens) == (
+        "estimated",
+        token_counts.count("세상아 안녕" * 3),
+    )
 
 
 def test_a_failure_before_the_first_piece_has_its_own_status(

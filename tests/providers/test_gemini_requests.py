@@ -502,7 +502,7 @@ def test_a_budget_of_thinking_may_be_told_in_tokens() -> None:
     told = {"thinkingBudget": 2000, "includeThoughts": True}
     assert config(thinking=thinking) == {"thinkingConfig": told}
     assert "not both" in refusal(thinking=thinking, reasoning_effort="low")
-    assert "thinking enabled" in refusal(thinking={"type": "perhaps"})
+    assert "thinking as enabled" in refusal(thinking={"type": "perhaps"})
     assert "reasoning_effort one of none" in refusal(reasoning_effort="xhigh")
 
 
@@ -543,7 +543,7 @@ def test_the_format_of_the_answer_is_told() -> None:
     assert told["responseMimeType"] == "application/json"
     assert told["responseJsonSchema"]["properties"]["kind"] == {"const": "city", "enum": ["city"]}
     for wrong in ("json", {"type": "xml"}, {"type": "json_schema"}):
-        assert "takes as response_format" in refusal(response_format=wrong)
+        assert "takes response_format as" in refusal(response_format=wrong)
 
 
 def test_settings_of_geminis_own_go_beside_the_conversation() -> None:

@@ -24,7 +24,7 @@ from django.conf import settings
 from hypothesis import given
 from hypothesis import strategies as st
 
-from providers import tokens
+from providers import token_counts
 from providers.offline import batches, folder, running, tokenizer
 from providers.offline.bert import Floats
 from providers.offline.models import DEFAULT, E5
@@ -114,22 +114,22 @@ def test_offsets_of_any_text_are_in_order_and_as_many_as_its_tokens(text: str) -
 @given(st.text())
 @hypothesis.settings(deadline=None)  # the first loads the vocabulary
 def test_offsets_in_other_models_tokens_cover_the_text(text: str) -> None:
-    spans = tokens.offsets(text, "gpt-4o")
-    assert len(spans) == tokens.count(text, "gpt-4o")
+    spans = token_counts.offsets(text, "gpt-4o")
+    assert len(spans) == token_counts.count(text, "gpt-4o")
     assert "".join(text[start:end] for start, end in spans) == text
     assert all(end == start for (_, end), (start, _) in pairwise(spans))
 
 
 def test_a_character_of_several_tokens_belongs_to_its_first() -> None:
-    spans = tokens.offsets("ᚠ!", "gpt-4o")
+    spans = token_counts.offsets("ᚠ!", "gpt-4o")
     assert [span for span in spans if span[0] != span[1]] == [(0, 1), (1, 2)]
     assert len(spans) > 2
 
 
 def test_offsets_of_an_offline_model_are_its_own() -> None:
     text = "지식 베이스에서 문서를 찾습니다."
-    assert tokens.offsets(text, DEFAULT) == running.offsets(DEFAULT, text)
-    assert tokens.offsets(text, DEFAULT) != tokens.offsets(text, "gpt-4o")
+    assert token_counts.offsets(text, DEFAULT) == running.offsets(DEFAULT, text)
+    assert token_counts.offsets(text, DEFAULT) != token_counts.offsets(text, "gpt-4o")
 
 
 async def test_a_text_as_long_as_there_is_room_fits_and_a_longer_one_is_refused() -> None:

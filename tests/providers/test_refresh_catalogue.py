@@ -20,7 +20,7 @@ from django.utils import timezone
 from billing import pricing
 from billing.models import Price
 from billing.usage import Usage
-from providers import genai, refresh, seeds
+from providers import catalogue_refresh, genai, seeds
 from providers.models import Model, Provider
 from tests.price_table import unlocked
 
@@ -228,5 +228,5 @@ def test_reading_the_table_does_not_import_litellm() -> None:
 def test_planning_writes_nothing(rolled_back: None) -> None:
     Model.objects.filter(provider="groq").delete()
     before = counts()
-    assert refresh.planned().new_models
+    assert catalogue_refresh.planned().new_models
     assert counts() == before

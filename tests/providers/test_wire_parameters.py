@@ -66,7 +66,7 @@ def test_of_two_limits_of_the_output_the_smaller_holds() -> None:
 
 @pytest.mark.parametrize("value", [0, -1, True, 1.5, "8", [8]])
 def test_a_limit_is_a_whole_number_above_zero(value: object) -> None:
-    with pytest.raises(ProviderRefused, match="max_tokens a whole number"):
+    with pytest.raises(ProviderRefused, match="max_tokens as a whole number"):
         parameters.output_limit({"max_tokens": value}, "anthropic")
 
 
@@ -74,7 +74,7 @@ def test_stops_are_a_text_or_several() -> None:
     assert parameters.stop_sequences({"stop": "끝"}, "anthropic") == ["끝"]
     assert parameters.stop_sequences({"stop": ["a", "b"]}, "anthropic") == ["a", "b"]
     assert parameters.stop_sequences({}, "anthropic") == []
-    with pytest.raises(ProviderRefused, match="stop a text"):
+    with pytest.raises(ProviderRefused, match="stop as a text"):
         parameters.stop_sequences({"stop": [1]}, "anthropic")
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandParser
 
-from providers import refresh
+from providers import catalogue_refresh
 
 
 class Command(BaseCommand):
@@ -19,11 +19,11 @@ class Command(BaseCommand):
         parser.add_argument("--dry-run", action="store_true", help="only show the changes")
 
     def handle(self, *, dry_run: bool, **options: Any) -> None:
-        changes = refresh.planned()
+        changes = catalogue_refresh.planned()
         for line in changes.lines:
             self.stdout.write(line)
         if not dry_run:
-            refresh.apply(changes)
+            catalogue_refresh.apply(changes)
         done = "would be" if dry_run else "were"
         self.stdout.write(
             f"{len(changes.providers)} providers, {len(changes.new_models)} models and "

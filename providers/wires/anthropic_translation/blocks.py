@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from providers.wires.parameters import refused
+from rini.translation import gettext as _
 
 Block = dict[str, Any]
 
@@ -30,7 +31,7 @@ def blocks(content: object, where: str, provider: str) -> list[Block]:
         return _text(content)
     if isinstance(content, list):
         return [block for part in content for block in _marked(part, where, provider)]
-    raise refused(provider, "takes as content a text or a list of parts.", where)
+    raise refused(provider, _("takes content as a text or a list of parts."), where)
 
 
 def with_cache_control(blocks: list[Block], source: Mapping[str, Any]) -> list[Block]:
@@ -43,11 +44,13 @@ def with_cache_control(blocks: list[Block], source: Mapping[str, Any]) -> list[B
 
 def _marked(part: object, where: str, provider: str) -> list[Block]:
     if not isinstance(part, Mapping):
-        raise refused(provider, "takes as a content part an object with a type.", where)
+        raise refused(provider, _("takes a content part as an object with a type."), where)
     kind = part.get("type")
     make = _KINDS.get(kind) if isinstance(kind, str) else None
     if make is None:
-        raise refused(provider, f"takes no content part of type {kind}.", where)
+        raise refused(
+            provider, _("takes no content part of type %(kind)s.") % {"kind": kind}, where
+        )
     return with_cache_control(list(make(part, where, provider)), part)
 
 
@@ -58,7 +61,9 @@ def _text(text: str) -> list[Block]:
 def _text_part(part: Mapping[str, Any], where: str, provider: str) -> Iterator[Block]:
     text = part.get(str(part["type"]))
     if not isinstance(text, str):
-        raise refused(provider, f"takes as a {part['type']} part a text.", where)
+        raise refused(
+            provider, _("takes a %(type)s part as a text.") % {"type": part["type"]}, where
+        )
     yield from _text(text)
 
 
@@ -74,7 +79,7 @@ def _image_part(part: Mapping[str, Any], where: str, provider: str) -> Iterator[
 def _file_part(part: Mapping[str, Any], where: str, provider: str) -> Iterator[Block]:
     file = part.get("file")
     if not isinstance(file, Mapping) or not file.get("file_data"):
-        raise refused(provider, "takes a file only with its content, as file_data.", where)
+        raise refused(provider, _("takes a file only with its content, as file_data."), where)
     name = file.get("filename")
     title = {"title": name} if isinstance(name, str) and name.strip() else {}
     url = file["file_data"]
@@ -92,14 +97,17 @@ def _file_part(part: Mapping[str, Any], where: str, provider: str) -> Iterator[B
         source = {"type": "text", "media_type": "text/plain", "data": text}
         yield {"type": "document", "source": source, **title}
     else:
-        raise refused(provider, f"takes no file of type {kind}.", where)
+        raise refused(provider, _("takes no file of type %(kind)s.") % {"kind": kind}, where)
 
 
 def _image(kind: str, data: str, where: str, provider: str) -> Block:
     kind = _SAME_TYPE.get(kind, kind)
     if kind not in _IMAGES:
         raise refused(
-            provider, f"takes no image of type {kind}; it takes {', '.join(_IMAGES)}.", where
+            provider,
+            _("takes no image of type %(kind)s; it takes %(formats)s.")
+            % {"kind": kind, "formats": ", ".join(_IMAGES)},
+            where,
         )
     return {"type": "image", "source": {"type": "base64", "media_type": kind, "data": data}}
 
@@ -108,8 +116,8 @@ def _data(url: object, field: str, where: str, provider: str) -> tuple[str, str]
     """The media type and the base64 of a data URL."""
     found = _DATA_URL.match(url) if isinstance(url, str) else None
     if found is None or not isinstance(url, str):
-        told = "takes as {} an http(s) address or a data: URL in base64."
-        raise refused(provider, told.format(field), where)
+        refusal = _("takes %(field)s as an http(s) address or a data: URL in base64.")
+        raise refused(provider, refusal % {"field": field}, where)
     return (found[1] or "text/plain").lower(), url[found.end() :]
 
 
@@ -117,7 +125,7 @@ def _decoded(data: str, where: str, provider: str) -> str:
     try:
         return base64.b64decode(data, validate=True).decode()
     except (binascii.Error, UnicodeDecodeError):
-        raise refused(provider, "takes a text file as UTF-8 in base64.", where) from None
+        raise refused(provider, _("takes a text file as UTF-8 in base64."), where) from None
 
 
 _Maker = Callable[[Mapping[str, Any], str, str], Iterator[Block]]

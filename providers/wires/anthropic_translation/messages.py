@@ -18,7 +18,8 @@ import orjson
 from providers.types import THINKING_BLOCKS, ChatMessage
 from providers.wires.anthropic_translation.blocks import Block, blocks, with_cache_control
 from providers.wires.anthropic_translation.names import CallIds, ToolNames
-from providers.wires.parameters import refused
+from providers.wires.parameters import refused, unknown_role
+from rini.translation import gettext as _
 
 Turn = dict[str, Any]
 _THINKING_FIELDS = {
@@ -45,12 +46,12 @@ class Conversation:
             self._add(message, f"messages[{index}]")
         self._place_waiting()
         if not self.turns:
-            raise refused(self._provider, "takes no conversation without content.", "messages")
+            raise refused(self._provider, _("takes no conversation without content."), "messages")
 
     def _add(self, message: ChatMessage, where: str) -> None:
         role = message.get("role")
         if role is not None and not isinstance(role, str):
-            raise refused(self._provider, "takes as role a text.", where)
+            raise refused(self._provider, _("takes role as a text."), where)
         if role in {"system", "developer"}:
             self._hear(blocks_of(message, where, self._provider))
         elif role == "user":
@@ -60,8 +61,7 @@ class Conversation:
         elif role == "tool":
             self._result(message, where)
         else:
-            told = "without a role" if role is None else f"of role {role}"
-            raise refused(self._provider, f"takes no message {told}.", where)
+            raise refused(self._provider, unknown_role(role), where)
 
     def _hear(self, said: list[Block]) -> None:
         if self.turns and self._hears_system_midway:
@@ -92,7 +92,11 @@ class Conversation:
         given = message.get("tool_call_id")
         call_id = self._ids.of_result(given if isinstance(given, str) else None)
         if call_id is None:
-            raise refused(self._provider, f"knows no tool call {given} without a result.", where)
+            raise refused(
+                self._provider,
+                _("knows no tool call %(given)s without a result.") % {"given": given},
+                where,
+            )
         result: Block = {"type": "tool_result", "tool_use_id": call_id}
         content = message.get("content")
         if content:
@@ -106,13 +110,15 @@ class Conversation:
     def _assistants(self, message: ChatMessage, where: str) -> Iterator[Block]:
         if message.get("audio") or message.get("function_call"):
             name = "audio" if message.get("audio") else "function_call"
-            raise refused(self._provider, f"takes no {name} in a message.", where)
+            raise refused(
+                self._provider, _("takes no %(name)s in a message.") % {"name": name}, where
+            )
         yield from self._thinking(message.get(THINKING_BLOCKS), where)
         yield from blocks_of(message, where, self._provider)
         yield from blocks(message.get("refusal"), where, self._provider)
         calls = message.get("tool_calls") or []
         if not isinstance(calls, list):
-            raise refused(self._provider, "takes as tool_calls a list.", where)
+            raise refused(self._provider, _("takes tool_calls as a list."), where)
         for call in calls:
             yield self._call(call, where)
 
@@ -121,8 +127,8 @@ class Conversation:
             kind = block.get("type") if isinstance(block, Mapping) else None
             fields = _THINKING_FIELDS.get(str(kind))
             if not fields or not all(isinstance(block.get(name), str) for name in fields):
-                told = f"takes as {THINKING_BLOCKS} what it answered there, unchanged."
-                raise refused(self._provider, told, where)
+                refusal = _("takes in %(name)s only what it answered there, unchanged.")
+                raise refused(self._provider, refusal % {"name": THINKING_BLOCKS}, where)
             yield {name: block[name] for name in fields}
 
     def _call(self, call: object, where: str) -> Block:
@@ -131,8 +137,12 @@ class Conversation:
         if not isinstance(call, Mapping) or not isinstance(name, str) or not name:
             kind = call.get("type") if isinstance(call, Mapping) else None
             is_other = kind is not None and kind != "function"
-            told = f"of type {kind}" if is_other else "without a name"
-            raise refused(self._provider, f"takes no tool call {told}.", where)
+            refusal = (
+                _("takes no tool call of type %(type)s.") % {"type": kind}
+                if is_other
+                else _("takes no tool call without a name.")
+            )
+            raise refused(self._provider, refusal, where)
         given = call.get("id")
         block = {
             "type": "tool_use",
@@ -151,8 +161,8 @@ class Conversation:
         except orjson.JSONDecodeError:
             value = None
         if not isinstance(value, Mapping):
-            told = f"takes as arguments of the tool call {name} a JSON object."
-            raise refused(self._provider, told, where)
+            refusal = _("takes the arguments of the tool call %(name)s as a JSON object.")
+            raise refused(self._provider, refusal % {"name": name}, where)
         return value
 
 

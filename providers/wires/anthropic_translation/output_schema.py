@@ -15,6 +15,7 @@ from typing import Any
 import orjson
 
 from providers.wires.parameters import refused
+from rini.translation import gettext as _
 
 Schema = dict[str, Any]
 
@@ -50,7 +51,11 @@ def enforceable(schema: object, name: str, provider: str) -> Schema:
     Raises ProviderRefused for an object with free keys, and what is no schema.
     """
     if not isinstance(schema, Mapping):
-        raise refused(provider, f"takes as {name} a JSON schema, which is an object.", name)
+        raise refused(
+            provider,
+            _("takes %(name)s as a JSON schema, which is an object.") % {"name": name},
+            name,
+        )
     if isinstance(schema.get("type"), list):
         return enforceable(_alternatives(schema), name, provider)
     if "$ref" in schema and schema.keys() & _ANNOTATIONS:
@@ -78,8 +83,8 @@ def enforceable(schema: object, name: str, provider: str) -> Schema:
 def _close(made: Schema, schema: Mapping[str, Any], name: str, provider: str) -> None:
     free = schema.get("additionalProperties", "properties" not in made)
     if isinstance(free, Mapping) or (free and not made.get("properties")):
-        told = f"takes in {name} no object with free keys: name its properties."
-        raise refused(provider, told, name)
+        refusal = _("takes no object with free keys in %(name)s: name its properties.")
+        raise refused(provider, refusal % {"name": name}, name)
     made["additionalProperties"] = False
 
 

@@ -22,6 +22,7 @@ from providers.wires.parameters import (
     stop_sequences,
 )
 from providers.wires.schemas import check_bounds
+from rini.translation import gettext as _
 
 # fmt: off
 KNOWN = frozenset(
@@ -75,7 +76,7 @@ def _conversation(
 def _output_config(params: Params, effort: str | None, provider: str) -> dict[str, Any]:
     own = params.get("output_config", {})
     if not isinstance(own, Mapping):
-        raise refused(provider, "takes as output_config an object.", "output_config")
+        raise refused(provider, _("takes output_config as an object."), "output_config")
     check_bounds(own, "output_config", provider)
     config = {**({"effort": effort} if effort else {}), **own}
     if "response_format" in params:
@@ -87,8 +88,8 @@ def _format(given: object, provider: str) -> dict[str, Any]:
     """Anthropic's structured output; it has no mode for JSON without a schema."""
     kind = given.get("type") if isinstance(given, Mapping) else given
     if not isinstance(given, Mapping) or kind != "json_schema":
-        told = f"takes no response_format {kind}: give it a json_schema."
-        raise refused(provider, told, "response_format")
+        refusal = _("takes no response_format %(type)s: give it a json_schema.")
+        raise refused(provider, refusal % {"type": kind}, "response_format")
     check_bounds(given, "response_format", provider)
     described = given.get("json_schema")
     schema = described.get("schema") if isinstance(described, Mapping) else None

@@ -141,7 +141,7 @@ class Answer:
         return [self._chunk({"tool_calls": [{"index": self._calls, **call}]})]
 
     def _counted(self, told: Mapping[str, Any]) -> dict[str, Any]:
-        """The usage so far. Later counts replace earlier ones, zeros too; nulls tell nothing."""
+        """The usage so far. Later counts replace earlier ones, zeros too; nulls say nothing."""
         usage = {n: v for n, v in _mapping(told.get("usage")).items() if v is not None}
         self._usage |= usage
         return {"usage": openai_usage(self._usage)} if usage else {}

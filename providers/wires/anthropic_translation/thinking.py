@@ -6,6 +6,7 @@ from typing import Any
 
 from providers.wires.anthropic_translation.claude import Claude
 from providers.wires.parameters import Params, choice_of, refused
+from rini.translation import gettext as _
 
 _EFFORTS = ("none", "minimal", "low", "medium", "high", "xhigh", "max")
 _NEAREST = {"minimal": "low", "xhigh": "high"}
@@ -26,7 +27,7 @@ def thinking_and_effort(
     effort = choice_of(params, "reasoning_effort", _EFFORTS, provider)
     own = params.get("thinking")
     if own is not None and not isinstance(own, dict):
-        raise refused(provider, "takes as thinking an object.", "thinking")
+        raise refused(provider, _("takes thinking as an object."), "thinking")
     if effort is None:
         return own or {}, None
     if effort == "none":
@@ -48,7 +49,7 @@ def sampling(params: Params, model: Claude, thinking: dict[str, Any]) -> dict[st
 
 def _budget(effort: str, max_tokens: int, provider: str) -> dict[str, Any]:
     if max_tokens <= _LEAST_BUDGET:
-        told = f"thinks only with more than {_LEAST_BUDGET} max_tokens."
-        raise refused(provider, told, "reasoning_effort")
+        refusal = _("thinks only with more than %(least)s max_tokens.")
+        raise refused(provider, refusal % {"least": _LEAST_BUDGET}, "reasoning_effort")
     budget = max(_LEAST_BUDGET, int(max_tokens * _SHARES[effort]))
     return {"type": "enabled", "budget_tokens": min(budget, max_tokens - 1)}

@@ -9,20 +9,21 @@ from providers.wires.anthropic_translation.names import ToolNames
 from providers.wires.anthropic_translation.output_schema import enforceable
 from providers.wires.parameters import Params, refused
 from providers.wires.schemas import check_bounds, object_schema
+from rini.translation import gettext as _
 
 Tool = dict[str, Any]
 _MODES = {"auto": "auto", "required": "any", "none": "none"}
 
 
 def tools_and_choice(params: Params, names: ToolNames, provider: str) -> dict[str, Any]:
-    """The fields of the request that tell of tools. Raises ProviderRefused."""
+    """The request's fields about tools. Raises ProviderRefused."""
     given = params.get("tools") or []
     if not isinstance(given, list):
-        raise refused(provider, "takes as tools a list.", "tools")
+        raise refused(provider, _("takes tools as a list."), "tools")
     check_bounds(given, "tools", provider)
     tools = dict(_tool(one, names, provider) for one in given)
     if len(tools) < len(given):
-        raise refused(provider, "takes no two tools of one name.", "tools")
+        raise refused(provider, _("takes no two tools of one name."), "tools")
     choice = params.get("tool_choice")
     if isinstance(choice, Mapping) and choice.get("type") == "allowed_tools":
         allowed = _mapping(choice.get("allowed_tools"))
@@ -63,7 +64,7 @@ def _choice(
         return {}
     if isinstance(choice, str) and choice in _MODES:
         if choice == "required" and not tools:
-            raise refused(provider, "takes a tool_choice only with tools.", "tool_choice")
+            raise refused(provider, _("takes a tool_choice only with tools."), "tool_choice")
         return {"type": _MODES[choice]}
     name = _name(_mapping(choice), "tool_choice", provider)
     _check_declared([name], tools, provider)
@@ -71,22 +72,28 @@ def _choice(
 
 
 def _name(given: Mapping[str, Any], param: str, provider: str) -> str:
-    """The name of a function that a tool or a choice tells."""
+    """The name of the function in a tool or a choice."""
     function = _mapping(given.get("function"))
     kind = given.get("type", "function")
     if kind != "function":
-        raise refused(provider, f"takes in {param} functions only, not {kind}.", param)
+        raise refused(
+            provider,
+            _("takes functions only in %(param)s, not %(kind)s.") % {"param": param, "kind": kind},
+            param,
+        )
     name = function.get("name")
     if not isinstance(name, str) or not name:
-        raise refused(provider, f"takes in {param} no function without a name.", param)
+        raise refused(
+            provider, _("takes no function without a name in %(param)s.") % {"param": param}, param
+        )
     return name
 
 
 def _check_declared(names: Sequence[str], tools: Mapping[str, Tool], provider: str) -> None:
     missing = [name for name in names if name not in tools]
     if missing:
-        told = f"is to choose {missing[0]}, which is not among the tools."
-        raise refused(provider, told, "tool_choice")
+        refusal = _("cannot choose %(name)s, which is not among the tools.")
+        raise refused(provider, refusal % {"name": missing[0]}, "tool_choice")
 
 
 def _mapping(value: object) -> Mapping[str, Any]:

@@ -162,7 +162,7 @@ def _add(delta: dict[str, Any], field: str, text: str) -> None:
 
 
 def _whole(choice: dict[str, Any]) -> dict[str, Any]:
-    """A streamed choice as a whole answer's: the delta is the message, and the end is told."""
+    """A streamed choice as one of a whole answer: the delta becomes the message, with its end."""
     told = {name: value for name, value in choice.items() if name != "delta"}
     message = {"role": "assistant", "content": None, **choice["delta"]}
     for call in message.get("tool_calls", ()):

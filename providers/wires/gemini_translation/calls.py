@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 class Called(NamedTuple):
     id: str
-    """As the vendor is told it: unique in the conversation."""
+    """As it is sent to the vendor: unique in the conversation."""
     name: str
 
 
@@ -29,6 +29,6 @@ class Calls:
         return call
 
     def answered(self, given_id: str) -> Called | None:
-        """The call that a result with this id is of; None: there is no such call left."""
+        """The call that a result with this id belongs to, or None."""
         waiting = self._waiting.get(given_id)
         return waiting.popleft() if waiting else None

@@ -8,6 +8,7 @@ from typing import Any
 from providers.types import EmbeddingInput, Embeddings
 from providers.wires.gemini_translation.model import GeminiModel
 from providers.wires.parameters import check_known, count, meaningful
+from rini.translation import gettext as _
 
 KNOWN = frozenset(("dimensions", "task_type", "title", "user"))
 
@@ -22,7 +23,7 @@ def embedding_body(
     told = meaningful(params)
     check_known(told, KNOWN, model.provider)
     if not all(isinstance(text, str) for text in inputs):
-        raise model.refused("embeds texts only, not arrays of tokens.", "input")
+        raise model.refused(_("embeds texts only, not arrays of tokens."), "input")
     common: dict[str, Any] = {"model": model.path}
     if (dimensions := count(told, "dimensions", model.provider)) is not None:
         common["outputDimensionality"] = dimensions

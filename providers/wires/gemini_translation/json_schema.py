@@ -19,7 +19,7 @@ _SINGLE = frozenset(
 
 
 def with_constants(schema: Mapping[str, Any]) -> dict[str, Any]:
-    """`schema` with an ``enum`` beside every ``const``. Its depth is to be bounded before."""
+    """`schema` with an ``enum`` beside every ``const``. Its depth must have been checked before."""
     told = {keyword: _inner(keyword, value) for keyword, value in schema.items()}
     const = schema.get("const")
     if isinstance(const, str | int | float) and not isinstance(const, bool):

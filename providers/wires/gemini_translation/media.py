@@ -13,6 +13,7 @@ from typing import Any
 from urllib.parse import unquote_to_bytes, urlsplit
 
 from providers.wires.gemini_translation.model import GeminiModel
+from rini.translation import gettext as _
 
 Part = dict[str, Any]
 
@@ -44,7 +45,9 @@ def audio(part: Mapping[str, Any], where: str, model: GeminiModel) -> Part:
     given: Mapping[str, Any] = told if isinstance(told, Mapping) else {}
     form = given.get("format")
     if not isinstance(form, str) or form not in _AUDIO:
-        raise model.refused(f"takes sound of the formats {', '.join(_AUDIO)}.", where)
+        raise model.refused(
+            _("takes sound of the formats %(formats)s.") % {"formats": ", ".join(_AUDIO)}, where
+        )
     return _inline(f"audio/{form}", given.get("data"), where, model)
 
 
@@ -62,7 +65,7 @@ def document(part: Mapping[str, Any], where: str, model: GeminiModel) -> Part:
     if isinstance(address, str) and address.startswith("https://"):
         return _file(address, _type_of(file))
     raise model.refused(
-        "takes a file as file_data, or as file_id the https: address that Google gave it.", where
+        _("takes a file as file_data, or as file_id the https: address that Google gave it."), where
     )
 
 
@@ -78,21 +81,23 @@ MAKERS: Mapping[str, Maker] = {
 
 def _by_url(url: object, what: str, where: str, model: GeminiModel) -> Part:
     if isinstance(url, str) and url[:5].lower() == "data:":
-        header, _, data = url[5:].partition(",")
+        header, __, data = url[5:].partition(",")
         mime_type, *attributes = (piece.strip().lower() for piece in header.split(";"))
         if "base64" not in attributes:
             data = base64.b64encode(unquote_to_bytes(data)).decode()
         return _inline(mime_type, data, where, model)
     if isinstance(url, str) and url.startswith(("https://", "http://")):
         return _file(url, mimetypes.guess_type(urlsplit(url).path)[0])
-    raise model.refused(f"takes {what} as a data: URL or by its https: address.", where)
+    raise model.refused(
+        _("takes %(what)s as a data: URL or by its https: address.") % {"what": what}, where
+    )
 
 
 def _inline(mime_type: str | None, data: object, where: str, model: GeminiModel) -> Part:
     if not mime_type or "/" not in mime_type:
-        raise model.refused("is to be told the type of a file, as data:application/pdf.", where)
+        raise model.refused(_("needs the type of a file, such as data:application/pdf."), where)
     if not isinstance(data, str) or not data or ":" in data[:64]:
-        raise model.refused("takes the bytes of a file as base64.", where)
+        raise model.refused(_("takes the bytes of a file as base64."), where)
     return {"inlineData": {"mimeType": _SAME_TYPE.get(mime_type, mime_type), "data": data}}
 
 
@@ -102,7 +107,7 @@ def _file(address: str, mime_type: str | None) -> Part:
 
 
 def _type_of(file: Mapping[str, Any]) -> str | None:
-    """The media type of a file, as its `format` or its name tells."""
+    """The media type of a file, by its `format` or its name."""
     form, name = file.get("format"), file.get("filename")
     if isinstance(form, str):
         return form.lower()

@@ -18,6 +18,8 @@ from providers.types import EXTRA_CONTENT, ChatMessage
 from providers.wires.gemini_translation.calls import Called, Calls
 from providers.wires.gemini_translation.media import MAKERS, Part
 from providers.wires.gemini_translation.model import GeminiModel
+from providers.wires.parameters import unknown_role
+from rini.translation import gettext as _
 
 Content = dict[str, Any]
 VENDOR = "google"
@@ -37,7 +39,7 @@ class Conversation:
         for i, message in enumerate(messages):
             self._add(message, f"messages[{i}]")
         if not self.contents:
-            raise model.refused("needs a message beside the system's.", "messages")
+            raise model.refused(_("needs a message beside the system's."), "messages")
 
     def _add(self, message: ChatMessage, where: str) -> None:
         role = message.get("role") if isinstance(message, Mapping) else None
@@ -51,8 +53,7 @@ class Conversation:
             case "tool" | "function":
                 self._append_result(self._result(message, where))
             case _:
-                told = f"of role {str(role)[:40]}" if role else "without a role"
-                raise self._model.refused(f"takes no message {told}.", f"{where}.role")
+                raise self._model.refused(unknown_role(role), f"{where}.role")
 
     def _append(self, role: str, parts: list[Part]) -> None:
         if parts:
@@ -67,7 +68,7 @@ class Conversation:
 
     def _said(self, message: ChatMessage, where: str) -> list[Part]:
         if message.get("audio"):
-            raise self._model.refused("takes no audio of the assistant's.", f"{where}.audio")
+            raise self._model.refused(_("takes no audio of the assistant's."), f"{where}.audio")
         parts = self._texts(message.get("content"), where)
         parts += self._texts(message.get("refusal"), where)
         if signature := _signature(message):
@@ -79,7 +80,7 @@ class Conversation:
     def _calls(self, message: ChatMessage, where: str) -> list[Part]:
         given = message.get("tool_calls") or ()
         if not isinstance(given, Sequence) or isinstance(given, str):
-            raise self._model.refused("takes tool_calls as a list.", f"{where}.tool_calls")
+            raise self._model.refused(_("takes tool_calls as a list."), f"{where}.tool_calls")
         calls = [self._call(call, f"{where}.tool_calls[{i}]") for i, call in enumerate(given)]
         if old := message.get("function_call"):
             calls.append(self._call({"function": old}, f"{where}.function_call"))
@@ -91,7 +92,7 @@ class Conversation:
         function = call.get("function") if isinstance(call, Mapping) else None
         name = function.get("name") if isinstance(function, Mapping) else None
         if not isinstance(call, Mapping) or not isinstance(function, Mapping) or not name:
-            raise self._model.refused("takes calls of functions by name only.", where)
+            raise self._model.refused(_("takes calls of functions by name only."), where)
         told: dict[str, Any] = {"name": str(name), "args": self._arguments(function, where)}
         if call_id := _id(call.get("id")):
             told["id"] = self._called.called(call_id, told["name"]).id
@@ -107,7 +108,7 @@ class Conversation:
                 arguments = orjson.loads(arguments)
         if isinstance(arguments, Mapping):
             return arguments
-        raise self._model.refused("takes as arguments the JSON text of an object.", where)
+        raise self._model.refused(_("takes arguments as the JSON text of an object."), where)
 
     def _result(self, message: ChatMessage, where: str) -> list[Part]:
         call = self._call_answered(message, where)
@@ -130,15 +131,18 @@ class Conversation:
         if call := self._called.answered(given):
             return call
         raise self._model.refused(
-            f"takes a tool's result once and after its call; {given[:80]!r} is no call before it "
-            "without one.",
+            _(
+                "takes a tool's result once and after its call; %(given)r is no call before it "
+                "without one."
+            )
+            % {"given": given[:80]},
             f"{where}.tool_call_id",
         )
 
     def _texts(self, content: object, where: str) -> list[Part]:
         parts = list(self._parts(content, where))
         if any("text" not in part for part in parts):
-            raise self._model.refused("takes only texts from this role.", f"{where}.content")
+            raise self._model.refused(_("takes only texts from this role."), f"{where}.content")
         return parts
 
     def _parts(self, content: object, where: str) -> Iterator[Part]:
@@ -146,7 +150,7 @@ class Conversation:
         if isinstance(content, str) or content is None:
             content = [{"type": "text", "text": content or ""}]
         if not isinstance(content, list):
-            raise self._model.refused("takes a text or a list of parts.", f"{where}.content")
+            raise self._model.refused(_("takes a text or a list of parts."), f"{where}.content")
         for i, part in enumerate(content):
             made = self._part(part, f"{where}.content[{i}]")
             if made.get("text") != "":
@@ -160,7 +164,9 @@ class Conversation:
                 return {"text": text}
         elif isinstance(part, Mapping) and kind in MAKERS:
             return MAKERS[kind](part, where, self._model)
-        raise self._model.refused(f"takes no part of type {kind[:40]} as this one is.", where)
+        raise self._model.refused(
+            _("takes no part of type %(type)s as this one is.") % {"type": kind[:40]}, where
+        )
 
 
 def _id(given: object) -> str:

@@ -20,6 +20,7 @@ from providers.wires.parameters import (
     stop_sequences,
 )
 from providers.wires.schemas import check_bounds
+from rini.translation import gettext as _
 
 Params = Mapping[str, Any]
 
@@ -74,7 +75,9 @@ def service_tier(params: Params, model: GeminiModel) -> str | None:
 def number_of_choices(params: Params, model: GeminiModel) -> int:
     choices = count(params, "n", model.provider) or 1
     if choices > MAX_CHOICES:
-        raise model.refused(f"gives at most {MAX_CHOICES} answers at once.", "n")
+        raise model.refused(
+            _("gives at most %(most)s answers at once.") % {"most": MAX_CHOICES}, "n"
+        )
     return choices
 
 
@@ -96,9 +99,9 @@ def _logprobs(params: Params, model: GeminiModel) -> dict[str, Any]:
     if params.get("logprobs") is True:
         return {"responseLogprobs": True} | ({"logprobs": top} if top else {})
     if params.get("logprobs") is not None:
-        raise model.refused("takes as logprobs true or false.", "logprobs")
+        raise model.refused(_("takes logprobs as true or false."), "logprobs")
     if top:
-        raise model.refused("takes top_logprobs with logprobs: true only.", "top_logprobs")
+        raise model.refused(_("takes top_logprobs with logprobs: true only."), "top_logprobs")
     return {}
 
 
@@ -116,6 +119,6 @@ def _response_format(params: Params, model: GeminiModel) -> dict[str, Any]:
                 "responseJsonSchema": with_constants(schema),
             }
     raise model.refused(
-        "takes as response_format text, json_object or json_schema with its schema.",
+        _("takes response_format as text, json_object or json_schema with its schema."),
         "response_format",
     )

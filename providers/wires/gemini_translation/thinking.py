@@ -11,6 +11,7 @@ from typing import Any
 
 from providers.wires.gemini_translation.model import GeminiModel
 from providers.wires.parameters import choice_of, count
+from rini.translation import gettext as _
 
 _BUDGETS = {"minimal": 1_024, "low": 1_024, "medium": 8_192, "high": 24_576}
 EFFORTS = ("none", *_BUDGETS)
@@ -21,7 +22,7 @@ def thinking_config(params: Mapping[str, Any], model: GeminiModel) -> dict[str, 
     effort = choice_of(params, "reasoning_effort", EFFORTS, model.provider)
     thinking = params.get("thinking")
     if effort and thinking:
-        raise model.refused("takes reasoning_effort or thinking, not both.", "thinking")
+        raise model.refused(_("takes reasoning_effort or thinking, not both."), "thinking")
     if thinking:
         return _by_anthropics_words(thinking, model)
     if effort == "none":
@@ -42,7 +43,7 @@ def _by_anthropics_words(thinking: Any, model: GeminiModel) -> dict[str, Any]:
         case {"type": "enabled" | "adaptive"}:
             budget = count(dict(thinking), "budget_tokens", model.provider)
             return {"includeThoughts": True} | ({"thinkingBudget": budget} if budget else {})
-    raise model.refused("takes as thinking enabled, adaptive or disabled.", "thinking")
+    raise model.refused(_("takes thinking as enabled, adaptive or disabled."), "thinking")
 
 
 def _without(model: GeminiModel, param: str) -> dict[str, Any]:
@@ -51,8 +52,11 @@ def _without(model: GeminiModel, param: str) -> dict[str, Any]:
     if model.is_third or model.is_pro:
         least = "low" if model.is_pro else "minimal"
         raise model.refused(
-            f"cannot switch off the thinking of {model.name}: its least reasoning_effort is "
-            f"{least}.",
+            _(
+                "cannot switch off the thinking of %(model)s: its least reasoning_effort is "
+                "%(least)s."
+            )
+            % {"model": model.name, "least": least},
             param,
         )
     return {"thinkingBudget": 0}

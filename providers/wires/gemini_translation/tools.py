@@ -12,6 +12,7 @@ from typing import Any
 from providers.wires.gemini_translation.json_schema import with_constants
 from providers.wires.gemini_translation.model import GeminiModel
 from providers.wires.schemas import check_bounds
+from rini.translation import gettext as _
 
 Params = Mapping[str, Any]
 
@@ -25,8 +26,10 @@ def tool_fields(params: Params, model: GeminiModel) -> dict[str, Any]:
         return {}
     if params.get("parallel_tool_calls") is False:
         raise model.refused(
-            "cannot be held to one call at a time: it takes no parallel_tool_calls (other than "
-            "true).",
+            _(
+                "cannot be held to one call at a time: it takes no parallel_tool_calls (other "
+                "than true)."
+            ),
             "parallel_tool_calls",
         )
     fields: dict[str, Any] = {"tools": [{"functionDeclarations": functions}]}
@@ -37,7 +40,7 @@ def _functions(params: Params, model: GeminiModel) -> list[dict[str, Any]]:
     tools = params.get("tools") or []
     check_bounds(tools, "tools", model.provider)
     if not isinstance(tools, list):
-        raise model.refused("takes tools as a list.", "tools")
+        raise model.refused(_("takes tools as a list."), "tools")
     return [_of_tool(tool, f"tools[{i}]", model) for i, tool in enumerate(tools)]
 
 
@@ -47,27 +50,29 @@ def _of_tool(tool: object, where: str, model: GeminiModel) -> dict[str, Any]:
     if kind == "function" and isinstance(function, Mapping):
         return _declared(function, where, model)
     name = str(told.get("type") or next(iter(told), "none"))
-    raise model.refused(f"takes tools of type function only, not {name[:40]}.", where)
+    raise model.refused(
+        _("takes tools of type function only, not %(type)s.") % {"type": name[:40]}, where
+    )
 
 
 def _old_functions(params: Params, model: GeminiModel) -> list[dict[str, Any]]:
     functions = params.get("functions") or []
     check_bounds(functions, "functions", model.provider)
     if not isinstance(functions, list) or not all(isinstance(f, Mapping) for f in functions):
-        raise model.refused("takes functions as a list of objects.", "functions")
+        raise model.refused(_("takes functions as a list of objects."), "functions")
     return [_declared(f, f"functions[{i}]", model) for i, f in enumerate(functions)]
 
 
 def _declared(function: Mapping[str, Any], where: str, model: GeminiModel) -> dict[str, Any]:
     name, schema = function.get("name"), function.get("parameters")
     if not isinstance(name, str) or not name:
-        raise model.refused("takes functions with a name only.", f"{where}.function.name")
+        raise model.refused(_("takes functions with a name only."), f"{where}.function.name")
     declared: dict[str, Any] = {"name": name}
     if description := function.get("description"):
         declared["description"] = description
     if schema:
         if not isinstance(schema, Mapping):
-            raise model.refused("takes parameters as a JSON schema.", f"{where}.parameters")
+            raise model.refused(_("takes parameters as a JSON schema."), f"{where}.parameters")
         declared["parametersJsonSchema"] = with_constants(schema)
     return declared
 
@@ -78,9 +83,11 @@ def _calling_config(
     choice = params.get("tool_choice", params.get("function_call"))
     mode, allowed = _mode(choice, model)
     if unknown := [name for name in allowed if name not in names]:
-        raise model.refused(f"was given no tool named {unknown[0]}.", "tool_choice")
+        raise model.refused(
+            _("was given no tool named %(name)s.") % {"name": unknown[0]}, "tool_choice"
+        )
     if mode == "ANY" and not names:
-        raise model.refused("was given no tools to call.", "tool_choice")
+        raise model.refused(_("was given no tools to call."), "tool_choice")
     if mode == "AUTO" and (allowed or _any_strict(params)):
         mode = "VALIDATED"  # as AUTO, and calls are what the schemas say
     if mode == "AUTO":
@@ -104,7 +111,7 @@ def _mode(choice: object, model: GeminiModel) -> tuple[str, list[str]]:
         case _ if name := _named(choice):
             return "ANY", [name]
     raise model.refused(
-        "takes as tool_choice none, auto, required, a function or allowed_tools.", "tool_choice"
+        _("takes tool_choice as none, auto, required, a function or allowed_tools."), "tool_choice"
     )
 
 

@@ -30,6 +30,7 @@ from rini.dialects.conversation_rag import translate
 from rini.errors import InvalidInput, RiniError, sentence
 from rini.storage.database import in_database
 from rini.storage.threads import PASSWORDS
+from rini.translation import gettext as _
 from rini.web import client, sse
 from rini.web.http import (
     Endpoint,
@@ -224,7 +225,9 @@ def _number(request: Request) -> int:
     text: str = request.path_params["conversation_id"]
     if text.isascii() and text.isdigit():
         return int(text[:20])  # more digits than any number has
-    raise InvalidInput(f"A conversation's id is a whole number, not {text[:50]!r}.")
+    raise InvalidInput(
+        _("A conversation's id is a whole number, not %(given)r.") % {"given": text[:50]}
+    )
 
 
 # `/api/chat/stream` is the session chatbot's: `rini.dialects.routing` puts that before these.

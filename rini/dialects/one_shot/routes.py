@@ -26,6 +26,7 @@ from rini import __version__, service
 from rini.dialects.one_shot import translate
 from rini.errors import NotFound, RiniError, sentence
 from rini.storage.database import in_database
+from rini.translation import gettext as _
 from rini.web.http import (
     Endpoint,
     EventStream,
@@ -165,7 +166,7 @@ async def _find(caller: Caller, request: Request) -> UUID:
     try:
         return (await in_database(stopping.generation_of, caller.user, UUID(text))).id
     except (NotFound, ValueError):
-        raise NotFound(f"Stream {text[:100]} not found") from None
+        raise NotFound(_("Stream %(id)s not found") % {"id": text[:100]}) from None
 
 
 async def _frames(stream_id: UUID) -> AsyncGenerator[bytes, None]:

@@ -41,7 +41,7 @@ def llm_params(
 
 
 def answer(told: Mapping[str, Any], model: str, now: datetime) -> dict[str, Any]:
-    """The answer of ``POST /chat``; `told` is what the native API answers."""
+    """The answer of ``POST /chat``; `told` is the native API's."""
     prompt, completion = told["prompt_tokens"] or 0, told["completion_tokens"] or 0
     return {
         "response": told["response_text"],

@@ -1,4 +1,4 @@
-"""Rini's errors as OpenAI's API tells them: ``{"error": {"message", "type", "param", "code"}}``.
+"""Rini's errors in the shape of OpenAI's API: ``{"error": {"message", "type", "param", "code"}}``.
 
 The codes are OpenAI's own where it has one for the matter, because clients compare them.
 """
@@ -53,5 +53,5 @@ def body_of(error: RiniError) -> dict[str, Any]:
 
 
 def _message(error: RiniError) -> str:
-    told = [message for messages in (error.errors or {}).values() for message in messages]
-    return " ".join(told) if told else error.detail
+    texts = [message for messages in (error.errors or {}).values() for message in messages]
+    return " ".join(texts) if texts else error.detail

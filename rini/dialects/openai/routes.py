@@ -21,6 +21,7 @@ from rini.dialects.openai import failures, schema, streams, translate
 from rini.errors import NotFound, RiniError
 from rini.money import dollars
 from rini.storage.database import in_database
+from rini.translation import gettext as _
 from rini.web.http import Endpoint, json_response, route, unless_disconnected
 from rini.web.parsing import parse_json
 
@@ -93,7 +94,10 @@ class Unknown(OpenAIEndpoint):
     """Everything else under ``/v1``: clients read its error too."""
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        error = NotFound(f"There is no {scope['method']} {scope['path']} here; see /docs.")
+        error = NotFound(
+            _("There is no %(method)s %(path)s here; see /docs.")
+            % {"method": scope["method"], "path": scope["path"]}
+        )
         await self.error_response(error)(scope, receive, send)
 
 
@@ -130,7 +134,9 @@ def _usable_model(caller: Caller, name: str) -> Model:
     model = find_model(caller, None, name, ModelKind.CHAT)
     is_usable = model.enabled and access.usable_providers(caller, [model.provider])
     if not is_usable or not access.allows(caller, model):
-        raise NotFound(f"There is no model “{name}” for you.", code="model_not_found")
+        raise NotFound(
+            _("There is no model “%(name)s” for you.") % {"name": name}, code="model_not_found"
+        )
     return model
 
 
@@ -139,7 +145,7 @@ def _model_object(model: Model) -> dict[str, Any]:
 
 
 def _overhead() -> Callable[[Metered], dict[str, str]]:
-    """Begins to measure: what it returns tells the time since then that was not the vendor's."""
+    """Begins to measure: what it returns gives the time since then that was not the vendor's."""
     began = time.monotonic()
 
     def header(call: Metered) -> dict[str, str]:

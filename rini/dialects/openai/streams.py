@@ -14,6 +14,7 @@ from providers.gateway import Call
 from rini.dialects.openai.failures import body_of
 from rini.dialects.openai.translate import Relay, event
 from rini.errors import RiniError
+from rini.translation import gettext as _
 from rini.web.api import known_error
 from rini.web.http import EventStream, unless_disconnected
 
@@ -32,7 +33,10 @@ async def frames(call: Call, *, include_usage: bool) -> Frames:
                     began = True
                     yield frame
         if call.is_cut_off:
-            raise ProviderFailed(f"{call.target.provider} broke off its answer.", code="incomplete")
+            raise ProviderFailed(
+                _("%(provider)s broke off its answer.") % {"provider": call.target.provider},
+                code="incomplete",
+            )
     except Exception as error:
         # The answer has begun: its end has to say what happened, whatever it was.
         if not began:

@@ -13,6 +13,7 @@ from typing import Any
 
 from providers.types import ChatMessage, Chunk, EmbeddingInput, Embeddings
 from rini.errors import InvalidInput
+from rini.translation import gettext as _
 from rini.web import json_lines
 
 DONE = b"data: [DONE]\n\n"
@@ -48,16 +49,16 @@ def chat_asked(body: Any) -> ChatAsked:
     model = _model(params)
     messages = params.pop("messages", None)
     if not isinstance(messages, list) or not messages:
-        raise _invalid("messages", "Give a list of at least one message.")
+        raise _invalid("messages", _("Give a list of at least one message."))
     for i, message in enumerate(messages):
         if not isinstance(message, dict):
-            raise _invalid(f"messages[{i}]", "A message is an object with a role and a content.")
+            raise _invalid(f"messages[{i}]", _("A message is an object with a role and a content."))
     stream = params.pop("stream", None) or False
     if not isinstance(stream, bool):
-        raise _invalid("stream", "Give true or false.")
+        raise _invalid("stream", _("Give true or false."))
     options = params.get("stream_options") or {}
     if not isinstance(options, dict):
-        raise _invalid("stream_options", "Give an object.")
+        raise _invalid("stream_options", _("Give an object."))
     return ChatAsked(model, messages, params, stream, bool(options.get("include_usage")))
 
 
@@ -68,7 +69,7 @@ def embeddings_asked(body: Any) -> EmbeddingsAsked:
     inputs = _inputs(params.pop("input", None))
     encoding = params.get("encoding_format") or "float"
     if encoding not in {"float", "base64"}:
-        raise _invalid("encoding_format", "Give float or base64.")
+        raise _invalid("encoding_format", _("Give float or base64."))
     return EmbeddingsAsked(model, inputs, params, encoding == "base64")
 
 
@@ -105,7 +106,7 @@ class Relay:
         self._usage_chunk: Chunk | None = None
 
     def frame(self, chunk: Chunk) -> bytes:
-        """The chunk as an event; empty for one that only told the usage."""
+        """The chunk as an event; empty for one that only held the usage."""
         if usage := chunk.get("usage"):
             choices = chunk.get("choices")
             self._usage_chunk = {**chunk, "choices": [], "usage": usage}
@@ -116,7 +117,7 @@ class Relay:
         return event(chunk)
 
     def end(self) -> bytes:
-        """The usage, if it was asked for and told, and the stream's own end marker."""
+        """The usage, if it was requested and received, and the stream's own end marker."""
         told = self._include_usage and self._usage_chunk is not None
         return (event(self._usage_chunk) if told else b"") + DONE
 
@@ -127,14 +128,14 @@ def event(value: Any) -> bytes:
 
 def _object(body: Any) -> Params:
     if not isinstance(body, dict):
-        raise InvalidInput("The body is to be a JSON object.")
+        raise InvalidInput(_("The body must be a JSON object."))
     return dict(body)
 
 
 def _model(params: Params) -> str:
     model = params.pop("model", None)
     if not isinstance(model, str) or not model:
-        raise _invalid("model", "Name a model, as “provider/model” for instance.")
+        raise _invalid("model", _("Name a model, as “provider/model” for instance."))
     return model
 
 
@@ -144,7 +145,7 @@ def _inputs(given: Any) -> Sequence[EmbeddingInput]:
         given = [given]
     if isinstance(given, list) and given and all(map(_is_input, given)):
         return given
-    raise _invalid("input", "Give a text or a list of texts, or token ids, none of them empty.")
+    raise _invalid("input", _("Give a text or a list of texts, or token ids, none of them empty."))
 
 
 def _is_input(value: Any) -> bool:

@@ -32,6 +32,7 @@ from rini import service
 from rini.dialects.session_chat import translate
 from rini.errors import NotFound, RiniError, sentence
 from rini.storage.database import in_database
+from rini.translation import gettext as _
 from rini.web import query
 from rini.web.fields import MetadataField
 from rini.web.http import (
@@ -181,7 +182,7 @@ async def _start(request: Request) -> Running:
     session = await _use(caller, body["session_id"])
     own_model = await own_server.model()
     if own_model is None and not settings.DEFAULT_MODEL:
-        raise ProviderUnavailable("Neither LLM_SERVER_URL nor DEFAULT_MODEL is set.")
+        raise ProviderUnavailable(_("Neither LLM_SERVER_URL nor DEFAULT_MODEL is set."))
     choice = Choice(
         provider=own_server.SLUG if own_model else None,
         model=own_model or settings.DEFAULT_MODEL,
@@ -206,7 +207,9 @@ async def _use(caller: Caller, session_id: str) -> Session:
     try:
         return await in_database(lifetime.use, caller.user, UUID(session_id))
     except (NotFound, ValueError):
-        raise NotFound(f"Session {session_id[:100]} not found") from None
+        raise NotFound(
+            _("Session %(session_id)s not found") % {"session_id": session_id[:100]}
+        ) from None
 
 
 async def _llm_server_state(database: str) -> str:

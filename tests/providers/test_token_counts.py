@@ -6,7 +6,7 @@ import tiktoken
 from conversations.answering import context
 from conversations.answering.choice import Choice
 from conversations.tree import PathTurn
-from providers import tokens
+from providers import token_counts
 from providers.catalogue import Route
 from providers.types import Target
 
@@ -28,7 +28,7 @@ KOREAN = "이 서버는 대화를 나무처럼 저장하고 끊어진 답을 이
 def test_tokens_are_counted_with_the_models_vocabulary(
     model: str, vocabulary: str, text: str
 ) -> None:
-    counted = tokens.count(text, model)  # from here on tiktoken knows where its files are
+    counted = token_counts.count(text, model)  # from here on tiktoken knows where its files are
     assert counted == len(tiktoken.get_encoding(vocabulary).encode_ordinary(text))
 
 
@@ -39,14 +39,14 @@ def route(model: str) -> Route:
 
 def turns() -> list[PathTurn]:
     roles = ("user", "assistant") * 2
-    counted = tokens.count(KOREAN)
+    counted = token_counts.count(KOREAN)
     return [PathTurn(number, role, KOREAN, counted) for number, role in enumerate(roles, 1)]
 
 
 def test_a_model_with_a_coarser_vocabulary_is_told_less_of_the_same_conversation(
     database: None,
 ) -> None:
-    question = PathTurn(9, "user", KOREAN, tokens.count(KOREAN))
+    question = PathTurn(9, "user", KOREAN, token_counts.count(KOREAN))
     told = {
         model: context.of("", turns(), question, route(model), Choice())
         for model in ("gpt-4o", "gpt-4")

@@ -17,7 +17,7 @@ from billing import pricing
 from billing.models import Price
 from providers import seeds
 from providers.models import Model, Provider
-from providers.rates import NAMES, Rates
+from providers.price_rows import NAMES, Rates
 from providers.seeds import SeedModel
 from rini.money import dollars
 
@@ -27,7 +27,7 @@ _FACTS = ("kind", "context_window", "max_output_tokens", "dimensions", "vision",
 
 @dataclass
 class Changes:
-    """What a refresh does. `lines` tells it, a line a change."""
+    """What a refresh changes; `lines` describes it, one line for each change."""
 
     providers: list[Provider] = field(default_factory=list)
     new_models: list[Model] = field(default_factory=list)

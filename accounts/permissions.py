@@ -6,7 +6,7 @@ from rest_framework.permissions import SAFE_METHODS, BasePermission
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
-from accounts import limits
+from accounts import token_limits
 from accounts.authentication import Caller, caller_in
 from accounts.tokens import is_limited
 from rini.errors import Forbidden
@@ -28,7 +28,7 @@ class NotByLimitedToken(BasePermission):
 def refuse_limited_token(caller: Caller) -> None:
     """Raise `Forbidden` for a caller whose token can do less than its user."""
     token = caller.token
-    if token is not None and (is_limited(token) or limits.has_any(token)):
+    if token is not None and (is_limited(token) or token_limits.has_any(token)):
         raise Forbidden(
             _(
                 "This API token is limited, so it cannot change the account, its tokens or its "

@@ -27,9 +27,9 @@ from django.conf import settings
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from accounts import windows
+from accounts import minute_counters
+from accounts.minute_counters import Counted, Limit, State
 from accounts.models import ApiToken, User
-from accounts.windows import Counted, Limit, State
 from rini.errors import RateLimited, Unavailable
 from rini.translation import gettext as _
 from rini.translation import gettext_noop
@@ -61,13 +61,13 @@ async def admit(user: User, token: ApiToken | None) -> None:
     Raises `RateLimited`, and `Unavailable` where the limits cannot be checked.
     """
     if arrival := _arrival(user, token):
-        arrival.visit.note(await windows.count(arrival.costs))
+        arrival.visit.note(await minute_counters.count(arrival.costs))
 
 
 def admit_now(user: User, token: ApiToken | None) -> None:
     """`admit` for sync code."""
     if arrival := _arrival(user, token):
-        arrival.visit.note(windows.count_now(arrival.costs))
+        arrival.visit.note(minute_counters.count_now(arrival.costs))
 
 
 def are_counted(user: User, token: ApiToken | None) -> bool:
@@ -98,7 +98,7 @@ class Reservation:
         if more == 0 or (more < 0 and time.monotonic() >= self.ends):
             return
         try:
-            await windows.change(self.limits, more)
+            await minute_counters.change(self.limits, more)
         except Unavailable:
             log.warning("tokens were not counted: Valkey is away", tokens=more)
 
@@ -111,7 +111,7 @@ async def reserve(tokens: int) -> Reservation | None:
     visit = _visit.get()
     if visit is None or not visit.tokens:
         return None
-    counted = await windows.count([(limit, tokens) for limit in visit.tokens])
+    counted = await minute_counters.count([(limit, tokens) for limit in visit.tokens])
     visit.note(counted)
     ends = min(state.resets_in for state in counted.states)
     return Reservation(visit.tokens, tokens, time.monotonic() + ends)
@@ -171,7 +171,7 @@ def _limits(what: str, usual: int, user: User, token: ApiToken | None) -> list[L
 def _headers(states: Sequence[State]) -> dict[str, str]:
     closest = min(states, key=lambda state: state.remaining / state.limit.most)
     reset = {state.limit.name: math.ceil(state.resets_in) for state in states}
-    policies = (f'"{s.limit.name}";q={s.limit.most};w={windows.SECONDS}' for s in states)
+    policies = (f'"{s.limit.name}";q={s.limit.most};w={minute_counters.SECONDS}' for s in states)
     rests = (f'"{s.limit.name}";r={s.remaining};t={reset[s.limit.name]}' for s in states)
     return {
         "RateLimit-Limit": str(closest.limit.most),

@@ -13,7 +13,7 @@ from django.core.exceptions import ValidationError as DjangoValidationError
 from django.utils import timezone
 from rest_framework import serializers
 
-from accounts import limits
+from accounts import token_limits
 from accounts.models import ApiToken, Login, User
 from rini.translation import gettext as _
 from rini.web.fields import ShortListField
@@ -158,7 +158,7 @@ class PerMinute(serializers.IntegerField):
 class TokenSerializer(serializers.ModelSerializer[ApiToken]):
     """An API token without its secret; taken from a caller: name, expires_at, allowed_models,
     requests_per_minute, tokens_per_minute, and the limits that other apps have registered
-    (`accounts.limits`)."""
+    (`accounts.token_limits`)."""
 
     allowed_models = ShortListField(
         child=serializers.CharField(max_length=200),
@@ -188,10 +188,10 @@ class TokenSerializer(serializers.ModelSerializer[ApiToken]):
         read_only_fields = ("id", "prefix", "created_at", "last_used_at", "former_valid_until")
 
     def get_fields(self) -> dict[str, Any]:
-        return super().get_fields() | limits.fields()
+        return super().get_fields() | token_limits.fields()
 
     def to_representation(self, instance: ApiToken) -> dict[str, Any]:
-        limits.note([instance])
+        token_limits.note([instance])
         return super().to_representation(instance)
 
     def validate_allowed_models(self, names: Sequence[str] | None) -> Sequence[str] | None:

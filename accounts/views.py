@@ -13,7 +13,7 @@ from rest_framework.permissions import IsAuthenticated
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from accounts import credentials, limits, security_log, serializers, tokens
+from accounts import credentials, security_log, serializers, token_limits, tokens
 from accounts.authentication import caller_in
 from accounts.login_views import OF_CALLER, UNKEPT, OpenViewSet, begun
 from accounts.models import ApiToken, EventName, User
@@ -107,7 +107,7 @@ class TokenViewSet(ListModelMixin, RetrieveModelMixin, DestroyModelMixin, Resour
 
     def paginate_queryset(self, queryset: Any) -> Any:
         page = super().paginate_queryset(queryset)
-        limits.note(page or ())
+        token_limits.note(page or ())
         return page
 
     def get_queryset(self) -> QuerySet[ApiToken]:
@@ -127,7 +127,7 @@ class TokenViewSet(ListModelMixin, RetrieveModelMixin, DestroyModelMixin, Resour
         with transaction.atomic():
             wanted = fields.pop("limits", {})
             token, secret = tokens.create(user, **fields)
-            limits.give(token, wanted)
+            token_limits.give(token, wanted)
         tell(EventName.TOKEN_CREATED, token)
         return secret_response(token, secret, status=201)
 
@@ -142,7 +142,7 @@ class TokenViewSet(ListModelMixin, RetrieveModelMixin, DestroyModelMixin, Resour
         fields = validated(serializers.TokenSerializer, request.data, instance=token, partial=True)
         changed = sorted(fields.keys() - {"limits"} | fields.get("limits", {}).keys())
         with transaction.atomic():
-            limits.give(token, fields.pop("limits", {}))
+            token_limits.give(token, fields.pop("limits", {}))
             self.get_queryset().filter(pk=pk).update(**fields)
         tell(EventName.TOKEN_CHANGED, token, fields=changed)
         return Response(self.get_serializer(self.get_object()).data)

@@ -6,10 +6,10 @@ class BillingConfig(AppConfig):
     name = "billing"
 
     def ready(self) -> None:
-        from accounts import limits
+        from accounts import token_limits
         from billing import pseudonyms, token_budgets
 
-        limits.register("budget", token_budgets.TokenBudget())
+        token_limits.register("budget", token_budgets.TokenBudget())
         for subject in ("accounts.User", "accounts.ApiToken"):
             post_delete.connect(token_budgets.forget, sender=subject)
         post_delete.connect(pseudonyms.forget_deleted, sender="accounts.User")

@@ -1,4 +1,4 @@
-"""The field ``budget`` of API tokens: a budget of scope `token`, as `accounts.limits` asks for."""
+"""The field ``budget`` of API tokens: a budget of scope `token`, as a `TokenLimit`."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class WholeTerms(BudgetTerms):
 
 
 class TokenBudget:
-    """`accounts.limits.TokenLimit`. Setting it replaces the token's budgets."""
+    """`accounts.token_limits.TokenLimit`. Setting it replaces the token's budgets."""
 
     def field(self, *, source: str) -> serializers.Field[Any, Any, Any, Any]:
         return WholeTerms(required=False, allow_null=True, source=source)

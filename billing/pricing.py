@@ -139,6 +139,11 @@ def bound(provider: str, model: str, at: datetime, into: int, out: int) -> int:
     return _rounded(into * dearest_input + out * dearest_output)
 
 
+def is_billed(provider: str, model: str, at: datetime) -> bool:
+    """Whether output of a model costs something, or is taken to where its price is unknown."""
+    return bound(provider, model, at, 0, MILLION) > 0
+
+
 def assumed(usage: Usage) -> int:
     """What a call without a known price is taken to cost where a budget has to know."""
     into = (usage.input_tokens or 0) * settings.UNKNOWN_PRICE_INPUT_RATE

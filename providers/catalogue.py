@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from uuid import UUID
 
 from django.conf import settings
+from django.utils import timezone
 
 from accounts.authentication import Caller
+from billing import pricing
 from providers import access, keys
 from providers.models import Model, ModelKind, Provider
 from providers.naming import find_model, invalid
@@ -57,7 +59,11 @@ def resolve(
     _check(caller, row, kind)
     key = keys.key_for(caller.user, row.provider, session_id, caller.token)
     return Route(
-        target=target_of(row.provider, row.name, key, row.max_output_tokens),
+        target=replace(
+            target_of(row.provider, row.name, key),
+            max_output_tokens=row.max_output_tokens,
+            is_billed=pricing.is_billed(row.provider_id, row.name, timezone.now()),
+        ),
         context_window=row.context_window,
         max_output_tokens=row.max_output_tokens,
         dimensions=row.dimensions,
@@ -66,9 +72,7 @@ def resolve(
     )
 
 
-def target_of(
-    provider: Provider, model: str, key: Secret | None, max_output_tokens: int | None = None
-) -> Target:
+def target_of(provider: Provider, model: str, key: Secret | None) -> Target:
     """What a wire needs to call a provider. Raises `InvalidInput` where it has no address."""
     address = access.address_of(provider)
     if not address and provider.has_address:
@@ -86,7 +90,6 @@ def target_of(
         base_url=address,
         api_key=key,
         litellm_prefix=provider.litellm_prefix,
-        max_output_tokens=max_output_tokens,
     )
 
 

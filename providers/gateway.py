@@ -29,7 +29,7 @@ from providers import bounds, catalogue, demands, prompt_bound, token_counts
 from providers.errors import ProviderError
 from providers.events import ChunkReader, as_chunk
 from providers.metering import COUNTED_AT_ONCE, Metered
-from providers.output_bound import most_output
+from providers.output_bound import most_output, with_a_limit
 from providers.pieces import Pieces
 from providers.thinking import thinks, tokens_in
 from providers.types import ChatRequest, Chunk, Completion, Event, Target
@@ -64,7 +64,7 @@ class Call(Metered):
         demands.check(request.params)
         demands.check_model(target.provider, target.model)
         super().__init__(target, payer, placed)
-        self.request = request
+        self.request = with_a_limit(target, request)
         self._reader = ChunkReader()
         self._first_token_at: float | None = None
         self._thinks = thinks(target, request.params)

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
+from django.conf import settings
+
 from providers import demands, prompt_bound
-from providers.types import Target
+from providers.types import ChatRequest, Target
 from providers.vendors import vendor
 from providers.wires.anthropic_translation.claude import claude
 
@@ -28,6 +31,18 @@ def most_output(target: Target, params: Mapping[str, Any]) -> int | None:
     if not known:
         return None
     return min(known) * demands.answers(params) + prompt_bound.prediction(params)
+
+
+def with_a_limit(target: Target, request: ChatRequest) -> ChatRequest:
+    """`request`, with a limit where nobody has set one or knows the model's own.
+
+    Otherwise a hold would be a guess, and an answer could cost more than a budget has. What costs
+    nothing may be as long as it likes.
+    """
+    if not target.is_billed or most_output(target, request.params) is not None:
+        return request
+    name = vendor(target.provider).output_limits[0]
+    return replace(request, params={**request.params, name: settings.UNKNOWN_OUTPUT_TOKENS})
 
 
 def _usual_limit(target: Target) -> int | None:

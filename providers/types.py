@@ -57,6 +57,8 @@ class Target:
     options: Mapping[str, Any] = field(default_factory=dict)
     max_output_tokens: int | None = None
     """The most that the model can answer; None: nobody said."""
+    is_billed: bool = False
+    """Its answers cost something."""
 
 
 @dataclass(frozen=True, slots=True)

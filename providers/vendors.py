@@ -49,8 +49,8 @@ class Vendor:
     model_names: str = ""
     """A pattern that the names of its models begin with, whoever serves them."""
     output_limits: tuple[str, ...] = ("max_tokens", "max_completion_tokens")
-    """The names that it knows for the most tokens of an answer; one that it does not know limits
-    nothing."""
+    """The names that it knows for the most tokens of an answer, the best first; one that it does
+    not know limits nothing."""
     free_check: str = "/models"
     """What is asked of one of OpenAI's format to see whether a key is good, without cost."""
 
@@ -61,6 +61,7 @@ VENDORS = (
         "OpenAI",
         address="https://api.openai.com/v1",
         litellm_table="openai",
+        output_limits=("max_completion_tokens", "max_tokens"),  # reasoning models refuse the second
         vision_model="gpt-4.1-mini",
         model_names=r"gpt|chatgpt|o\d",
     ),

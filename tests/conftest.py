@@ -88,6 +88,7 @@ def server_environment(database: None, stage_server: Stage) -> dict[str, str]:
         "OPENAI_BASE_URL": stage_server.openai_url,
         "ANTHROPIC_BASE_URL": stage_server.anthropic_url,
         "GOOGLE_BASE_URL": stage_server.google_url,
+        "OPENROUTER_BASE_URL": stage_server.openai_url,
         "LLM_SERVER_URL": stage_server.openai_url,
         "DEMO_TOKENS_PER_SECOND": "0",
         "AUTO_TITLE": "false",  # a worker would call vendors while another test counts their calls

@@ -7,6 +7,7 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+from django.conf import settings
 
 from billing.models import Hold
 from tests.billing.ledger_world import budget, check_sums
@@ -16,6 +17,7 @@ from tests.dialects.openai_client import ASK, CLAUDE, GEMINI, GPT
 from tests.vendors.stage import Stage
 
 A_TENTH_OF_A_CENT = 10**6
+A_DOLLAR = 10**9
 LONG = "길고 긴 이야기는 끝나지 않는다. " * 6_000
 ENCODED = base64.b64encode(LONG.encode()).decode()
 SCHEMA = {"type": "object", "properties": {"x": {"type": "string", "description": LONG}}}
@@ -149,6 +151,24 @@ def test_a_limit_that_the_vendor_does_not_know_limits_nothing(poor: User) -> Non
     """DeepSeek reads past ``max_completion_tokens``."""
     answer = ask(poor, model="deepseek/deepseek-chat", max_completion_tokens=1)
     assert answer.status_code == 402, answer.text
+
+
+def test_a_billed_model_whose_limit_nobody_knows_is_asked_for_no_more_than_is_held(
+    alice: User, stage: Stage
+) -> None:
+    key = {"model_provider": "openrouter", "api_key_value": "sk-of-a-vendor-1"}
+    alice.post("/api-keys/", json=key).raise_for_status()
+    budget("user", UUID(alice.user_id), A_DOLLAR)
+    answer = ask(alice, model="openrouter/somebody/new")
+    assert answer.status_code == 200, answer.text
+    [call] = stage.calls
+    assert call.body["max_tokens"] == settings.UNKNOWN_OUTPUT_TOKENS
+
+
+def test_a_model_that_costs_nothing_may_write_as_long_as_it_likes(poor: User, stage: Stage) -> None:
+    assert ask(poor, model="local/qwen3").status_code == 200
+    [call] = stage.calls
+    assert not {"max_tokens", "max_completion_tokens"} & call.body.keys()
 
 
 @pytest.mark.parametrize("model", [GPT, CLAUDE, GEMINI])

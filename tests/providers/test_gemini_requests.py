@@ -503,7 +503,7 @@ def test_a_budget_of_thinking_may_be_told_in_tokens() -> None:
     assert config(thinking=thinking) == {"thinkingConfig": told}
     assert "not both" in refusal(thinking=thinking, reasoning_effort="low")
     assert "thinking as enabled" in refusal(thinking={"type": "perhaps"})
-    assert "reasoning_effort one of none" in refusal(reasoning_effort="xhigh")
+    assert "reasoning_effort as one of none" in refusal(reasoning_effort="xhigh")
 
 
 def test_parameters_are_told_in_geminis_words() -> None:

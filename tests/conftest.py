@@ -101,9 +101,10 @@ def server_environment(database: None, stage_server: Stage) -> dict[str, str]:
     }
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def start_server(server_environment: dict[str, str]) -> Iterator[Callable[..., RiniServer]]:
-    """Starts a further web process; keywords are variables of its environment."""
+    """Starts a further web process, which lives as long as its module's tests; keywords are
+    variables of its environment."""
     started: list[RiniServer] = []
 
     def start(**variables: str) -> RiniServer:
@@ -116,9 +117,11 @@ def start_server(server_environment: dict[str, str]) -> Iterator[Callable[..., R
 
 
 @pytest.fixture(scope="session")
-def server(start_server: Callable[..., RiniServer]) -> RiniServer:
+def server(server_environment: dict[str, str]) -> Iterator[RiniServer]:
     """The web process that most tests share."""
-    return start_server()
+    shared = RiniServer(server_environment)
+    yield shared
+    shared.kill()
 
 
 @pytest.fixture(autouse=True)

@@ -74,7 +74,7 @@ def session(alice: User) -> str:
     return new_session(alice)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def other_server(start_server: Callable[..., RiniServer]) -> RiniServer:
     """A second web process beside `server`; in silence it soon says that it lives."""
     return start_server(STREAM_KEEPALIVE_SECONDS="0.5")

@@ -18,7 +18,7 @@ from tests.vendors.stage import Stage
 __all__ = ["worker"]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def naming_server(start_server: Callable[..., RiniServer]) -> RiniServer:
     """A web process that has sessions named after their first answer."""
     return start_server(AUTO_TITLE="true")

@@ -14,7 +14,7 @@ from tests.rini_server import RiniServer, free_port
 OPERATORS_KEY = "sk-operator"
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def other_server(start_server: Callable[..., RiniServer]) -> RiniServer:
     """No own model server but a default model, and a key for it; no usual parameters; guests."""
     return start_server(
@@ -28,7 +28,7 @@ def other_server(start_server: Callable[..., RiniServer]) -> RiniServer:
     )
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def lonely_server(start_server: Callable[..., RiniServer]) -> RiniServer:
     """An own model server that is not there, and a key that OpenAI refuses."""
     return start_server(

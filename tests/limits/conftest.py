@@ -12,7 +12,7 @@ from tests.conversations.conftest import eventually
 from tests.rini_server import RiniServer
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def hasty_server(start_server: Callable[..., RiniServer]) -> RiniServer:
     """A server that waits for nobody for long, and takes few connections of one address."""
     return start_server(
@@ -36,12 +36,12 @@ def _quiet(request: pytest.FixtureRequest) -> Iterator[None]:
         eventually(lambda: not Hold.objects.exists())
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def few_server(start_server: Callable[..., RiniServer]) -> RiniServer:
     """A server that takes five connections of an address, of this machine's too."""
     return start_server(MAX_CONNECTIONS_PER_ADDRESS="5", TRUSTED_PROXIES="192.0.2.1")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def guests_server(start_server: Callable[..., RiniServer]) -> RiniServer:
     return start_server(ANONYMOUS_ACCESS="true", DEFAULT_MODEL="demo/demo")

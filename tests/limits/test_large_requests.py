@@ -264,7 +264,7 @@ def test_a_page_of_many_siblings_names_those_around_each(server: RiniServer, ali
     assert len(answer.content) < 4 * MEGABYTE
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def frugal_server(start_server: Callable[..., RiniServer]) -> RiniServer:
     return start_server(
         MAX_USER_BYTES="30000",

@@ -66,18 +66,26 @@ class Caller:
 
 
 def authenticate(headers: Mapping[str, str]) -> Caller:
-    """The caller by the header ``Authorization: Bearer <token>``; `headers` ignores case.
+    """The caller by the header ``Authorization: Bearer <token>``, or by ``x-api-key: <token>``, as
+    Anthropic's clients have it; `headers` ignores case.
 
     Raises `NotAuthenticated` that says what is wrong with the header or the token. A database that
     cannot be reached stays Django's `OperationalError`, which all callers answer with 503.
     """
     header = headers.get("Authorization")
     if not header:
+        if key := headers.get("x-api-key", "").strip():
+            return authenticate_token(key)
         raise NotAuthenticated
     scheme, __, raw = header.partition(" ")
     if scheme.lower() != "bearer" or not raw.strip():
         raise NotAuthenticated(_("The Authorization header must read `Bearer <token>`."))
     return authenticate_token(raw.strip())
+
+
+def shows_a_token(headers: Mapping[str, str]) -> bool:
+    """Whether the request claims to be of somebody; `headers` ignores case."""
+    return "Authorization" in headers or "x-api-key" in headers
 
 
 def authenticate_token(raw: str) -> Caller:
@@ -158,7 +166,7 @@ async def is_known(headers: Mapping[str, str]) -> bool:
 
 
 def _is_known(headers: Mapping[str, str]) -> bool:
-    if "Authorization" not in headers:
+    if not shows_a_token(headers):
         cookies = parse_cookie(headers.get("Cookie", ""))
         key = cookies.get(settings.SESSION_COOKIE_NAME)
         return bool(key) and SESSION_KEY in SessionStore(key)
@@ -191,7 +199,7 @@ class BearerAuthentication(BaseAuthentication):
     """For DRF: `request.user` is the `User`, `request.auth` the `Caller`."""
 
     def authenticate(self, request: Request) -> tuple[User, Caller] | None:
-        if "Authorization" not in request.headers:
+        if not shows_a_token(request.headers):
             return None  # whether that will do is for the view's permissions to say
         caller = authenticate(request.headers)
         rates.admit_now(caller.user, caller.token)

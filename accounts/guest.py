@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from django.conf import settings
 from django.contrib.auth.hashers import make_password
 
-from accounts.authentication import Caller, admitted, authenticate
+from accounts.authentication import Caller, admitted, authenticate, shows_a_token
 from accounts.models import User
 from rini.errors import NotAuthenticated
 from rini.storage.database import in_database
@@ -29,11 +29,11 @@ async def caller_or_guest(headers: Mapping[str, str]) -> Caller:
     A header that is there must be good: a caller with an old token is not a guest.
     """
     caller = await in_database(_caller_or_guest, headers)
-    return await admitted(caller, is_known="Authorization" in headers)
+    return await admitted(caller, is_known=shows_a_token(headers))
 
 
 def _caller_or_guest(headers: Mapping[str, str]) -> Caller:
-    if not settings.ANONYMOUS_ACCESS or "Authorization" in headers:
+    if not settings.ANONYMOUS_ACCESS or shows_a_token(headers):
         return authenticate(headers)
     user = guest()
     if not user.is_active:

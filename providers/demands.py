@@ -7,6 +7,7 @@ vendor's own tools, which cost by the call.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -40,6 +41,8 @@ _PAID_TOOLS = frozenset((
 """Searches and the like that vendors charge by the call, or that read whole pages into a prompt."""
 # fmt: on
 _FUNCTIONS = ("function", "custom")
+_THE_CALLERS_OWN = re.compile(r"(bash|text_editor|computer|memory|tool_search_tool_\w+)_\d{8}")
+"""Anthropic's tools that it only describes and the caller runs, and the free search among tools."""
 MOST = 2**31 - 1
 _ROUTED = ":online"
 
@@ -89,8 +92,9 @@ def _check_tool(where: str, tool: object) -> None:
     """A tool that is not a function is a vendor's own; the wires refuse what is not a tool."""
     if not isinstance(tool, Mapping) or not tool:
         return
-    kind = tool.get("type", "function" if "function" in tool else next(iter(tool)))
-    if kind not in _FUNCTIONS:
+    is_function = "function" in tool or "input_schema" in tool
+    kind = tool.get("type", "function" if is_function else next(iter(tool)))
+    if kind not in _FUNCTIONS and not _THE_CALLERS_OWN.fullmatch(str(kind)):
         refusal = _("is %(type)s, not a function: no budget covers vendors' tools.")
         raise _refused(where, refusal % {"type": str(kind)[:40]})
 

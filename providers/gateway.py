@@ -16,7 +16,6 @@ from collections.abc import AsyncGenerator, Callable, Sequence, Sized
 from contextlib import aclosing
 from dataclasses import replace
 
-import orjson
 from django.conf import settings
 
 from accounts.authentication import Caller
@@ -35,19 +34,21 @@ from providers.thinking import thinks, tokens_in
 from providers.types import ChatRequest, Chunk, Completion, Event, Target
 from rini.storage.loops import uninterrupted
 
-_TOLD = ("tools", "functions", "response_format")
-"""Parameters that the model reads."""
-
 
 def prepare(caller: Caller, provider: str | None, model: str | None, request: ChatRequest) -> Call:
     """The call for what a caller asked. Needs the database.
 
     Raises as `catalogue.resolve`, and `InvalidInput` for a request that holds too much.
     """
-    bounds.check_messages(request.messages)
-    bounds.check_params(request.params)
+    check_size(request)
     route = catalogue.resolve(caller, provider=provider, model=model)
     return Call(route.target, request, Payer.of(caller, Purpose.CHAT))
+
+
+def check_size(request: ChatRequest) -> None:
+    """Raise `InvalidInput` for a request that holds too much, whatever the vendor."""
+    bounds.check_messages(request.messages)
+    bounds.check_params(request.params)
 
 
 class Call(Metered):
@@ -93,7 +94,7 @@ class Call(Metered):
         await self._place()
         status = UsageStatus.FAILED
         try:
-            completion = await self._wire.complete(self.target, self.request)
+            completion = await self._complete()
             self._read(as_chunk(completion))
             status = self._status()
         except asyncio.CancelledError:
@@ -111,10 +112,16 @@ class Call(Metered):
         """Whether the vendor has not said, at least so far, that its answer was at its end."""
         return self._reader.finish().reason == "incomplete"
 
+    def _stream(self) -> AsyncGenerator[Chunk, None]:
+        return self._wire.stream(self.target, self.request)
+
+    async def _complete(self) -> Completion:
+        return await self._wire.complete(self.target, self.request)
+
     async def _metered(self) -> AsyncGenerator[tuple[Chunk, Sequence[Event]], None]:
         await self._place()
         status = UsageStatus.FAILED
-        pieces = Pieces(self._wire.stream(self.target, self.request), lasting=self._thinks)
+        pieces = Pieces(self._stream(), lasting=self._thinks)
         try:
             while (chunk := await pieces.next()) is not None:
                 yield chunk, self._read(chunk)
@@ -153,10 +160,7 @@ class Call(Metered):
         return sum(map(len, self._reader.written)) + sum(sizes) + params
 
     def _estimated_input(self) -> int:
-        model, params = self.target.model, self.request.params
-        told = {name: params[name] for name in _TOLD if params.get(name)}
-        described = token_counts.count(orjson.dumps(told).decode(), model) if told else 0
-        return token_counts.count_messages(self.request.messages, model) + described
+        return token_counts.count_request(self.request, self.target.model)
 
     def _input_in_bytes(self) -> int:
         return prompt_bound.in_bytes(self.request, self.target.model)

@@ -93,10 +93,16 @@ def _files(request: ChatRequest, model: str) -> list[_File]:
 
 def _parts(request: ChatRequest) -> Iterator[Mapping[str, Any]]:
     for message in request.messages:
-        content = message.get("content")
-        for part in content if isinstance(content, list) else (content,):
-            if isinstance(part, Mapping) and part.get("type") != "text":
-                yield part
+        yield from _parts_of(message)
+
+
+def _parts_of(holder: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    """The parts of a message, or of a tool's result, that are no text."""
+    content = holder.get("content")
+    for part in content if isinstance(content, list) else (content,):
+        if isinstance(part, Mapping) and part.get("type") != "text":
+            yield part
+            yield from _parts_of(part)
 
 
 def _in_part(part: Mapping[str, Any], model: str) -> Iterator[_File]:

@@ -20,10 +20,12 @@ import tiktoken
 import tiktoken.model
 
 from providers.offline import models as offline
+from providers.types import ChatRequest
 
 USUAL = "o200k_base"
 _PIECE = 8192  # tiktoken's cost grows faster than the length of a run without spaces
 _SAID = frozenset(("content", "role", "tool_call_id"))
+_READ = ("tools", "functions", "response_format", "system")  # parameters that the model reads
 _PER_MESSAGE = 4  # what OpenAI's chat format adds to each message
 _PER_IMAGE = 1000  # the order of magnitude of a vendor's charge for a picture
 
@@ -51,6 +53,13 @@ def count(text: str, model: str = "") -> int:
     """The tokens of `text` for a model; without one, those that are stored with messages."""
     encode = _vocabulary(vocabulary_of(model)).encode_ordinary
     return sum(len(encode(text[at : at + _PIECE])) for at in range(0, len(text), _PIECE))
+
+
+def count_request(request: ChatRequest, model: str = "") -> int:
+    """About the tokens of a whole request, with what its parameters tell the model."""
+    told = {name: request.params[name] for name in _READ if request.params.get(name)}
+    described = count(orjson.dumps(told).decode(), model) if told else 0
+    return count_messages(request.messages, model) + described
 
 
 def offsets(text: str, model: str = "") -> list[tuple[int, int]]:

@@ -34,6 +34,9 @@ EXTRA_CONTENT = "extra_content"
 """The field of a message, a delta or a tool call that holds what its vendor wants back with it in
 the next turn, unread and by the vendor's name: ``{"google": {"thought_signature": "…"}}``. It is
 where Google's own endpoint for OpenAI's clients has it, so that clients know to keep it."""
+RAW = "raw"
+"""The field of a chunk with the vendor's own event that it was made of, as bytes of JSON; only
+where an answer is passed on in its vendor's format (`providers.messages`)."""
 EmbeddingInput = str | Sequence[int]
 """A text, or one as token ids, which only vendors of OpenAI's format take."""
 InputType = Literal["query", "passage"]

@@ -4,17 +4,28 @@ from __future__ import annotations
 
 import time
 from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
+from contextlib import aclosing
+from itertools import chain
 from typing import Any
 
 from providers.errors import ProviderError, ProviderFailed, ProviderRefused, ProviderUnavailable
 from providers.refusals import from_stream, scrubbed
-from providers.types import ChatRequest, Chunk, Completion, EmbeddingInput, Embeddings, Target
+from providers.types import (
+    RAW,
+    ChatRequest,
+    Chunk,
+    Completion,
+    EmbeddingInput,
+    Embeddings,
+    Target,
+)
 from providers.wires.anthropic_translation.names import ToolNames
 from providers.wires.anthropic_translation.request import body
 from providers.wires.anthropic_translation.response import Answer, completion, events_of
 from providers.wires.http import VendorClient, VendorResponse
 from providers.wires.surrogates import parsed
 from rini.translation import gettext as _
+from rini.web import json_lines
 from rini.web.sse import EventTooLong, Parser
 
 VERSION = "2023-06-01"
@@ -34,20 +45,9 @@ class AnthropicWire:
     async def stream(self, target: Target, request: ChatRequest) -> AsyncGenerator[Chunk]:
         asked, names = body(target, request)
         response = await self.messages(target, asked | {"stream": True})
-        reading = Reading(target, names)
-        try:
-            while not reading.is_over:
-                try:
-                    piece = await response.piece()
-                except ProviderUnavailable:
-                    if reading.began:
-                        return
-                    raise
-                for chunk in reading.feed(piece):
-                    yield chunk
-            await response.finish()
-        finally:
-            response.close()
+        async with aclosing(self._chunks(response, Reading(target, names))) as chunks:
+            async for chunk in chunks:
+                yield chunk
 
     async def complete(self, target: Target, request: ChatRequest) -> Completion:
         """The whole answer, asked for as a stream: Anthropic advises it where an answer may take
@@ -80,6 +80,32 @@ class AnthropicWire:
         caller's `headers` Anthropic's own go along. Raises ProviderError."""
         return await self._send("POST", path, target, asked, headers or {})
 
+    async def relay(
+        self, target: Target, asked: Mapping[str, Any], headers: Mapping[str, str]
+    ) -> AsyncGenerator[Chunk]:
+        """The stream of a request in Anthropic's own format: a chunk for each event, which it holds
+        as `RAW`. Raises and ends as `stream` does."""
+        response = await self.messages(target, {**asked, "stream": True}, headers)
+        reading = Reading(target, ToolNames(), keeps_raw=True)
+        async with aclosing(self._chunks(response, reading)) as chunks:
+            async for chunk in chunks:
+                yield chunk
+
+    async def relay_whole(
+        self, target: Target, asked: Mapping[str, Any], headers: Mapping[str, str]
+    ) -> tuple[bytes, Completion]:
+        """The whole answer to a request in Anthropic's own format: as it came, and in OpenAI's."""
+        response = await self.messages(target, asked, headers)
+        try:
+            raw = await response.whole()
+        finally:
+            response.close()
+        message = parsed(raw)
+        if not isinstance(message, dict) or message.get("type") != "message":
+            raise _no_sense(message, raw, target)
+        answer = Answer(ToolNames(), int(time.time()))
+        return raw, completion(chain.from_iterable(map(answer.chunks, events_of(message))))
+
     async def embed(
         self, target: Target, inputs: Sequence[EmbeddingInput], params: Mapping[str, Any]
     ) -> Embeddings:
@@ -94,6 +120,21 @@ class AnthropicWire:
 
     async def close(self) -> None:
         await self._client.close()
+
+    async def _chunks(self, response: VendorResponse, reading: Reading) -> AsyncGenerator[Chunk]:
+        try:
+            while not reading.is_over:
+                try:
+                    piece = await response.piece()
+                except ProviderUnavailable:
+                    if reading.began:
+                        return
+                    raise
+                for chunk in reading.feed(piece):
+                    yield chunk
+            await response.finish()
+        finally:
+            response.close()
 
     async def _send(
         self,
@@ -118,7 +159,8 @@ class Reading:
     and so does the end of the body. A server that answers with a whole message in the place of a
     stream is read too. Raises where nothing came."""
 
-    def __init__(self, target: Target, names: ToolNames) -> None:
+    def __init__(self, target: Target, names: ToolNames, *, keeps_raw: bool = False) -> None:
+        self._keeps_raw = keeps_raw
         self.began = False
         self.is_over = False
         self._target = target
@@ -138,7 +180,7 @@ class Reading:
         for payload in self._payloads(piece):
             event = parsed(payload)
             if isinstance(event, dict):
-                yield from self._chunks(event)
+                yield from self._chunks(event, payload)
             elif isinstance(event, bytes) and event.lstrip().startswith(b"{"):
                 self.is_over = True
             if self.is_over or self._answer.is_over:
@@ -147,18 +189,21 @@ class Reading:
         if self.is_over and not self.began:
             yield from self._whole(parsed(bytes(self._opening)))
 
-    def _chunks(self, event: Mapping[str, Any]) -> Sequence[Chunk]:
+    def _chunks(self, event: Mapping[str, Any], raw: bytes) -> Sequence[Chunk]:
         if event.get("type") == "error":
             raise from_stream(self._target.provider, event, key=self._target.api_key)
         chunks = self._answer.chunks(event)
         self.began = self.began or bool(chunks)
+        if self._keeps_raw:
+            first, *others = chunks or [{"choices": []}]
+            return [{**first, RAW: raw}, *others]
         return chunks
 
     def _whole(self, answer: object) -> Iterator[Chunk]:
         if not isinstance(answer, dict) or answer.get("type") != "message":
             raise _no_sense(answer, bytes(self._opening), self._target)
         for event in events_of(answer):
-            yield from self._chunks(event)
+            yield from self._chunks(event, json_lines.encoded(event))
 
     def _payloads(self, piece: bytes) -> list[bytes]:
         try:

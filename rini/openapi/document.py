@@ -44,9 +44,21 @@ class OpenAIError(serializers.Serializer[Any]):
     error = OpenAIErrorBody()
 
 
+class AnthropicErrorBody(serializers.Serializer[Any]):
+    type = serializers.CharField()
+    message = serializers.CharField()
+
+
+class AnthropicError(serializers.Serializer[Any]):
+    type = serializers.CharField()
+    error = AnthropicErrorBody()
+    request_id = serializers.CharField()
+
+
 _JSON = "application/json"
 _FAILURES = {
     "openai": Failures(OpenAIError, _JSON),
+    "anthropic": Failures(AnthropicError, _JSON),
     "session_chat": Failures(Detail, _JSON),
     "one_shot": Failures(Detail, _JSON),
     "conversation_rag": Failures(ErrorText, _JSON),
@@ -143,12 +155,19 @@ def _described(route: Any) -> Iterator[Described]:
     offered = {name: method for name, method in methods.items() if method}
     if not offered:
         return
-    _, _, dialect = type(endpoint).__module__.partition("rini.dialects.")
-    failures = _FAILURES.get(dialect.split(".")[0])
-    members = {**offered, "tags": endpoint.tags, "failures": failures}
+    members = {**offered, "tags": endpoint.tags, "failures": _failures(type(endpoint))}
     view = _stand_in(type(endpoint).__name__, members)
     path = simplify_regex(regex).replace("<", "{").replace(">", "}")
     yield from ((path, regex, name.upper(), view) for name in offered)
+
+
+def _failures(kind: type) -> Failures | None:
+    """The errors of the dialect that an endpoint belongs to, itself or what it is made of."""
+    for one in kind.__mro__:
+        _, _, dialect = one.__module__.partition("rini.dialects.")
+        if failures := _FAILURES.get(dialect.split(".")[0]):
+            return failures
+    return None
 
 
 def _stand_in(name: str, members: Json) -> Callable[..., Any]:

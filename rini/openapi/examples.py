@@ -280,6 +280,17 @@ _COMPLETION = {
     "choices": [_CHOICE],
     "usage": {"prompt_tokens": 8, "completion_tokens": 4, "total_tokens": 12},
 }
+_ANTHROPICS = {
+    "id": "msg_1",
+    "type": "message",
+    "role": "assistant",
+    "model": "claude-sonnet-4-5",
+    "content": [{"type": "text", "text": "안녕하세요!"}],
+    "stop_reason": "end_turn",
+    "stop_sequence": None,
+    "usage": {"input_tokens": 8, "output_tokens": 4},
+}
+_BLOCK_DELTA = '{"type":"content_block_delta","index":0,"delta":{"type":"text_delta","text":"안"}}'
 _DELTA = '{"id":"chatcmpl-1","choices":[{"index":0,"delta":{"content":"안"}}]}'
 _MODEL = {
     "id": "openai/gpt-4.1-mini",
@@ -309,6 +320,11 @@ BY_MEDIA_TYPE: dict[tuple[str, str], dict[str, Any]] = {
             "usage": {"prompt_tokens": 4, "total_tokens": 4},
         }
     },
+    ("post", "/v1/messages/"): {
+        "application/json": _ANTHROPICS,
+        "text/event-stream": {"event": "content_block_delta", "data": _BLOCK_DELTA},
+    },
+    ("post", "/v1/messages/count_tokens/"): {"application/json": {"input_tokens": 8}},
     ("get", "/v1/models/"): {"application/json": {"object": "list", "data": [_MODEL]}},
     ("get", "/v1/models/{model}/"): {"application/json": _MODEL},
 }

@@ -24,6 +24,11 @@ def encoded(value: Any) -> bytes:
         line = orjson.dumps(value)
     except orjson.JSONEncodeError:
         line = orjson.dumps(_mended(value))
+    return escaped(line)
+
+
+def escaped(line: bytes) -> bytes:
+    """JSON on one line as `encoded` writes it: the same value, and no reader of lines breaks it."""
     for separator, escape in _ESCAPES.items():
         if separator in line:
             line = line.replace(separator, escape)

@@ -46,14 +46,16 @@ def check_is_json(request: Request) -> None:
     """Raise `UnsupportedMediaType` for a body that says that it is something else.
 
     A web page of anybody can have its visitors' browsers send forms and plain text anywhere, and
-    bodies without a type, but not JSON, and no ``Authorization`` (Fetch standard, "CORS-safelisted
-    request-header"). Programs that send a token may leave the type out.
+    bodies without a type, but not JSON, and no header with a token (Fetch standard,
+    "CORS-safelisted request-header"). Programs that send a token may leave the type out.
     """
     given = request.headers.get("content-type")
     if given is None:
         has_body = request.headers.get("content-length", "0") != "0"
-        if "authorization" in request.headers or not (
-            has_body or "transfer-encoding" in request.headers
+        if (
+            "authorization" in request.headers
+            or "x-api-key" in request.headers
+            or not (has_body or "transfer-encoding" in request.headers)
         ):
             return
     elif _is_json(given):

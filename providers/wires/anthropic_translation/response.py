@@ -165,11 +165,11 @@ _HANDLERS: Mapping[str, Callable[[Answer, Event], Sequence[Chunk]]] = {
 
 def events_of(message: Mapping[str, Any]) -> Iterator[Event]:
     """A whole message as the events of a stream that brings each block at once."""
-    yield {"type": "message_start", "message": message}
+    yield {"type": "message_start", "message": {**message, "content": []}}
     content = message.get("content")
-    for block in content if isinstance(content, list) else ():
-        yield {"type": "content_block_start", "content_block": block}
-        yield {"type": "content_block_stop"}
+    for index, block in enumerate(content if isinstance(content, list) else ()):
+        yield {"type": "content_block_start", "index": index, "content_block": block}
+        yield {"type": "content_block_stop", "index": index}
     yield {"type": "message_delta", "delta": message, "usage": message.get("usage")}
     yield {"type": "message_stop"}
 

@@ -23,6 +23,7 @@ from rini.money import dollars
 from rini.storage.database import in_database
 from rini.translation import gettext as _
 from rini.web.http import Endpoint, json_response, route, unless_disconnected
+from rini.web.opened_stream import opened
 from rini.web.parsing import parse_json
 
 
@@ -49,7 +50,7 @@ class ChatCompletions(OpenAIEndpoint):
         asked, call = await visit(request, _chat_asked, _chat)
         if asked.stream:
             frames = streams.frames(call, include_usage=asked.include_usage)
-            return await streams.opened(request, frames, lambda: overhead(call))
+            return await opened(request, frames, lambda: overhead(call), farewell=streams.farewell)
         completion = await unless_disconnected(request, call.completion())
         return json_response(completion, headers={**_cost(call), **overhead(call)})
 
@@ -104,7 +105,6 @@ class Unknown(OpenAIEndpoint):
 http_routes = [
     route(r"^v1/chat/completions/?$", ChatCompletions()),
     route(r"^v1/embeddings/?$", Embeddings()),
-    route(r"^v1/models/?$", Models()),
     route(r"^v1/models/(?P<model>.+?)/?$", OneModel()),
     route(r"^v1/", Unknown()),
 ]

@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
-
-from django.conf import settings
-from starlette.requests import Request
 
 from providers.errors import ProviderFailed
 from providers.gateway import Call
@@ -16,7 +12,6 @@ from rini.dialects.openai.translate import Relay, event
 from rini.errors import RiniError
 from rini.translation import gettext as _
 from rini.web.api import known_error
-from rini.web.http import EventStream, unless_disconnected
 
 Frames = AsyncGenerator[bytes, None]
 
@@ -46,34 +41,6 @@ async def frames(call: Call, *, include_usage: bool) -> Frames:
         yield relay.end()
 
 
-async def opened(
-    request: Request, frames: Frames, headers: Callable[[], dict[str, str]]
-) -> EventStream:
-    """The stream once its first frame has come, so that a failure before it has its own status.
-
-    A vendor that thinks for longer than proxies keep silent connections is waited for in the open
-    stream. Raises what `frames` raises first, and `ClientDisconnect`.
-    """
-    first = asyncio.ensure_future(anext(frames))
-    patience = asyncio.wait({first}, timeout=settings.STREAM_KEEPALIVE_SECONDS)
-    try:
-        await unless_disconnected(request, patience)
-    except BaseException:  # the reader has gone, or the server stops: so does the vendor
-        first.cancel()
-        await asyncio.wait({first})
-        raise
-    if first.done():
-        first.result()
-    return EventStream(_resumed(first, frames), headers(), farewell=farewell)
-
-
 def farewell(error: RiniError) -> bytes:
     """The last frame for a caller that may not read on."""
     return event(body_of(error))
-
-
-async def _resumed(first: asyncio.Future[bytes], frames: Frames) -> Frames:
-    async with aclosing(frames):
-        yield await first
-        async for frame in frames:
-            yield frame

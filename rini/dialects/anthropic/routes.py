@@ -1,0 +1,156 @@
+"""``/v1/messages``: Claude for Anthropic's own clients, and models of other vendors for them too.
+
+Where the model's vendor speaks Anthropic's format, fields and headers go to it as they came and its
+answer comes back as it is. Elsewhere both are translated.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+from uuid import uuid4
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from accounts.authentication import Caller, caller_of, visit
+from billing.holds import Payer
+from billing.purposes import Purpose
+from providers import access, catalogue, messages, token_counts
+from providers.gateway import Call, check_size
+from providers.messages import MessagesCall
+from providers.thinking import thinks
+from providers.types import ChatRequest, Target
+from providers.vendors import vendor
+from rini.dialects.anthropic import answers, failures, keepsakes, schema, streams, to_chat
+from rini.dialects.anthropic.answers import Answer
+from rini.dialects.anthropic.asked import Asked, asked, to_count
+from rini.errors import RiniError
+from rini.money import dollars
+from rini.storage.database import in_database
+from rini.web.http import Endpoint, json_response, route, unless_disconnected
+from rini.web.opened_stream import opened
+from rini.web.parsing import parse_json
+from rini.web.request_id import request_id
+
+
+class AnthropicEndpoint(Endpoint):
+    """An endpoint whose errors are in Anthropic's shape."""
+
+    tags = ["anthropic"]
+
+    def error_response(self, error: RiniError) -> Response:
+        return json_response(
+            failures.body_of(error, request_id()),
+            status=failures.status_of(error),
+            headers=failures.headers_of(error),
+        )
+
+
+class Messages(AnthropicEndpoint):
+    """``POST /v1/messages``"""
+
+    @schema.messages
+    async def post(self, request: Request) -> Response:
+        """An answer of any model, in Anthropic's format; nothing is stored but what it cost."""
+        prepare = partial(_call, headers=dict(request.headers))
+        wanted, call = await visit(request, _asked, prepare)
+        if isinstance(call, MessagesCall):
+            return await self._relayed(request, wanted, call)
+        answer = Answer(f"msg_{uuid4().hex}", wanted.model)
+        if wanted.stream:
+            return await self._opened(request, streams.translated(call, answer))
+        completion = await unless_disconnected(request, call.completion())
+        message = answers.whole(answer, completion, streams.usage_of(call))
+        return json_response(message, headers=_headers(call))
+
+    async def _relayed(self, request: Request, wanted: Asked, call: MessagesCall) -> Response:
+        if wanted.stream:
+            return await self._opened(request, streams.relayed(call))
+        message = await unless_disconnected(request, call.message())
+        return Response(message, media_type="application/json", headers=_headers(call))
+
+    async def _opened(self, request: Request, frames: streams.Frames) -> Response:
+        return await opened(
+            request,
+            frames,
+            lambda: {"request-id": request_id()},
+            farewell=streams.failure,
+            keepalive=streams.KEEPALIVE,
+        )
+
+
+class CountTokens(AnthropicEndpoint):
+    """``POST /v1/messages/count_tokens``"""
+
+    @schema.count_tokens
+    async def post(self, request: Request) -> Response:
+        """The tokens of a request: the vendor's own count, or Rini's where it has none."""
+        headers = dict(request.headers)
+        wanted, target = await visit(request, _to_count, _target)
+        if target.wire != messages.WIRE:
+            chat = _chat_request(target, wanted)
+            return json_response({"input_tokens": token_counts.count_request(chat, target.model)})
+        count = messages.count_tokens(target, _for_anthropic(wanted), headers)
+        return Response(await unless_disconnected(request, count), media_type="application/json")
+
+
+class Models(AnthropicEndpoint):
+    """``GET /v1/models`` of Anthropic's clients, which say so with ``anthropic-version``."""
+
+    async def get(self, request: Request) -> Response:
+        caller = await caller_of(request.headers)
+        names = [str(model) for model in await in_database(access.usable_models, caller)]
+        return json_response(_model_list(names))
+
+
+http_routes = [
+    route(r"^v1/messages/?$", Messages()),
+    route(r"^v1/messages/count_tokens/?$", CountTokens()),
+]
+
+
+def _asked(body: bytes) -> Asked:
+    return asked(parse_json(body))
+
+
+def _to_count(body: bytes) -> Asked:
+    return to_count(parse_json(body))
+
+
+def _target(wanted: Asked, caller: Caller) -> tuple[Asked, Target]:
+    return wanted, catalogue.resolve(caller, provider=None, model=wanted.model).target
+
+
+def _call(wanted: Asked, caller: Caller, headers: dict[str, str]) -> tuple[Asked, Call]:
+    _wanted, target = _target(wanted, caller)
+    payer = Payer.of(caller, Purpose.CHAT)
+    if target.wire == messages.WIRE:
+        return wanted, MessagesCall(target, _for_anthropic(wanted), headers, payer)
+    chat = _chat_request(target, wanted)
+    check_size(chat)
+    return wanted, Call(target, chat, payer)
+
+
+def _for_anthropic(wanted: Asked) -> dict[str, Any]:
+    return {**wanted.fields, "messages": keepsakes.without_ours(wanted.fields["messages"])}
+
+
+def _chat_request(target: Target, wanted: Asked) -> ChatRequest:
+    limit = vendor(target.provider).output_limits[0]
+    return to_chat.chat_request(wanted.fields, limit=limit, thinks=thinks(target, {}))
+
+
+def _headers(call: Call) -> dict[str, str]:
+    cost = dollars(call.record.cost_nano) if call.record else None
+    return {"request-id": request_id(), **({} if cost is None else {"x-rini-cost": cost})}
+
+
+def _model_list(names: list[str]) -> dict[str, Any]:
+    """Nobody knows when a model was made: `created_at` is the beginning of time."""
+    made = "1970-01-01T00:00:00Z"
+    data = [
+        {"type": "model", "id": name, "display_name": name, "created_at": made} for name in names
+    ]
+    ends = {"first_id": names[0] if names else None, "last_id": names[-1] if names else None}
+    return {"data": data, "has_more": False, **ends}

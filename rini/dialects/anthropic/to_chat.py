@@ -34,7 +34,7 @@ def chat_request(fields: Mapping[str, Any], *, limit: str, thinks: bool) -> Chat
     """
     for name in fields:
         if name not in _KNOWN:
-            raise invalid(name, _("Only models of Anthropic's take this field."))
+            raise invalid(name, _("Only Anthropic's models take this field."))
     messages = [*_system(fields.get("system")), *_messages(fields["messages"])]
     params: dict[str, Any] = {
         ours: fields[theirs] for theirs, ours in _AS_THEY_ARE.items() if theirs in fields
@@ -168,7 +168,7 @@ def _document_parts(block: Block, where: str) -> Iterator[Part]:
         data = _address(block, where, "application/pdf")
         yield {"type": "file", "file": {**file, "file_data": data}}
     else:
-        raise invalid(where, _("Only models of Anthropic's take a document of this source."))
+        raise invalid(where, _("Only Anthropic's models take a document of this source."))
 
 
 def _address(block: Block, where: str, kind: str) -> str:
@@ -180,7 +180,7 @@ def _address(block: Block, where: str, kind: str) -> str:
         media_type = _text(source, "media_type", where)
         if media_type.startswith(kind):
             return f"data:{media_type};base64,{_text(source, 'data', where)}"
-    raise invalid(where, _("Only models of Anthropic's take a source of this kind."))
+    raise invalid(where, _("Only Anthropic's models take a source of this kind."))
 
 
 _KINDS: Mapping[str, Callable[[Block, str], Iterator[Part]]] = {
@@ -212,7 +212,7 @@ def _tools(fields: Mapping[str, Any]) -> dict[str, Any]:
 
 def _tool(tool: object, where: str) -> Part:
     if not isinstance(tool, Mapping) or tool.get("type") not in {None, "custom"}:
-        raise invalid(where, _("Only models of Anthropic's take a tool of this type."))
+        raise invalid(where, _("Only Anthropic's models take a tool of this type."))
     function: dict[str, Any] = {
         "name": _text(tool, "name", where),
         "parameters": tool.get("input_schema"),
@@ -275,5 +275,5 @@ def _text(holder: Mapping[str, Any], name: str, where: str) -> str:
 def _unknown(kind: object, where: str) -> Exception:
     return invalid(
         f"{where}.type",
-        _("Only models of Anthropic's take a block of type %(kind)s.") % {"kind": str(kind)[:40]},
+        _("Only Anthropic's models take a block of type %(kind)s.") % {"kind": str(kind)[:40]},
     )

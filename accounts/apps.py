@@ -3,14 +3,24 @@ from __future__ import annotations
 from typing import Any
 
 from django.apps import AppConfig
+from django.contrib.admin import apps as administration
 from django.contrib.auth.signals import user_logged_in, user_login_failed
 from django.db.models.signals import post_delete
+from django.utils.translation import gettext_lazy as _
 
 from rini.errors import Forbidden
 
 
+class AdministrationConfig(administration.AdminConfig):
+    """Django's administration, with logins of our own."""
+
+    default = False
+    default_site = "accounts.admin_site.Site"
+
+
 class AccountsConfig(AppConfig):
     name = "accounts"
+    verbose_name = _("Accounts")
 
     def ready(self) -> None:
         from rini.web import refusals

@@ -9,7 +9,7 @@ from uuid import UUID
 from django.conf import settings
 from django.db import IntegrityError, transaction
 
-from accounts import refresh, security_log, throttles
+from accounts import refresh, second_factor, security_log, throttles
 from accounts.models import EventName, User
 from rini.errors import Forbidden, InvalidInput, NotAuthenticated
 from rini.translation import gettext as _
@@ -40,10 +40,11 @@ def register(fields: Mapping[str, Any]) -> User:
     return user
 
 
-def log_in(username: str, password: str) -> User:
-    """The user of that name, whatever its case.
+def log_in(username: str, password: str, code: str = "") -> User:
+    """The user of that name, whatever its case; `code` is its second factor's, if it has one.
 
-    Raises `NotAuthenticated`, `RateLimited` after too many wrong passwords, and `Unavailable`.
+    Raises `NotAuthenticated`, `RateLimited` after too many wrong passwords or codes, and
+    `Unavailable`.
     """
     user = throttles.account_of(username)
     with throttles.guess(user, username):
@@ -51,6 +52,14 @@ def log_in(username: str, password: str) -> User:
     if user is None or not user.is_active:
         _record_failure(user, "suspended")
         raise NotAuthenticated(_("This account is deactivated; ask the operator."))
+    if second_factor.is_on(user):
+        if not code:
+            raise NotAuthenticated(
+                _("This account has a second factor: send its code as `code`."),
+                code="second_factor_required",
+            )
+        with throttles.guess(user, username):
+            second_factor.check(user, code)
     return user
 
 

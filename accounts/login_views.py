@@ -54,7 +54,7 @@ class LoginViewSet(OpenViewSet):
     def token(self, request: Request) -> Response:
         """Log in: an access token and a refresh token."""
         fields = validated(serializers.Credentials, request.data)
-        user = credentials.log_in(fields["username"], fields["password"])
+        user = credentials.log_in(fields["username"], fields["password"], fields.get("code") or "")
         return Response(begun(user, request), headers=UNKEPT)
 
     @extend_schema(

@@ -18,6 +18,7 @@ from django.db.models.lookups import Exact
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from rini.secrets.sealed import SealedField
 from rini.storage.database import OwnedQuerySet
 
 USUAL = _("Empty: as for everybody. 0: no limit.")
@@ -177,6 +178,30 @@ class RefreshToken(models.Model):
         return str(self.id)
 
 
+class SecondFactor(models.Model):
+    """A user's codes by time (RFC 6238) and for once, beside the password.
+
+    Until it is confirmed with a first code, which proves that the user's app has the secret, nobody
+    is asked for one.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    user = models.OneToOneField(User, models.CASCADE, related_name="second_factor")
+    sealed = SealedField(owner="user_id")
+    confirmed_at = models.DateTimeField(_("confirmed at"), null=True)
+    last_step = models.BigIntegerField(default=0)
+    """The step of time of the last good code: no code is good twice."""
+    recovery_digests = models.JSONField(default=list)
+    """SHA-256 of the codes that are each good once."""
+
+    class Meta:
+        verbose_name = _("second factor")
+        verbose_name_plural = _("second factors")
+
+    def __str__(self) -> str:
+        return str(self.user_id)
+
+
 class EventName(models.TextChoices):
     """What the security log knows, where it has a name for it by that of OWASP's Logging
     Vocabulary. These names are promised: alarms are built on them."""
@@ -188,6 +213,10 @@ class EventName(models.TextChoices):
     REFRESH_REPLAYED = "authn_token_reuse", _("refresh token used again: login ended")
     PASSWORD_CHANGED = "authn_password_change", _("password changed")  # a name
     PASSWORD_REFUSED = "authn_password_change_fail", _("wrong current password")
+    SECOND_FACTOR_ADDED = "authn_second_factor_added", _("second factor set up")
+    SECOND_FACTOR_REMOVED = "authn_second_factor_removed", _("second factor removed")
+    SECOND_FACTOR_REFUSED = "authn_second_factor_fail", _("wrong code of the second factor")
+    RECOVERY_CODE_USED = "authn_recovery_code_used", _("recovery code used")
     TOKEN_CREATED = "authn_token_created", _("API token made")
     TOKEN_CHANGED = "authn_token_changed", _("API token changed")
     TOKEN_ROTATED = "authn_token_rotated", _("API token rotated")

@@ -29,6 +29,7 @@ REPEATED = frozenset(
         EventName.LOGIN_LOCKED,
         EventName.REFRESH_REPLAYED,
         EventName.PASSWORD_REFUSED,
+        EventName.SECOND_FACTOR_REFUSED,
         EventName.REFUSED,
         EventName.REGISTRATION_REFUSED,
     }

@@ -113,6 +113,13 @@ def check_credentials(user: User, attrs: dict[str, Any]) -> None:
 class Credentials(serializers.Serializer[User]):
     username = UserName()
     password = Password()
+    code = serializers.CharField(
+        max_length=40,
+        required=False,
+        allow_blank=True,
+        allow_null=True,
+        help_text="Of the second factor, where the account has one: its app's, or a recovery code.",
+    )
 
 
 class RefreshRequest(serializers.Serializer[User]):

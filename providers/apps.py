@@ -5,10 +5,12 @@ from typing import Any
 from django.apps import AppConfig
 from django.db import connections
 from django.db.models.signals import post_migrate
+from django.utils.translation import gettext_lazy as _
 
 
 class ProvidersConfig(AppConfig):
     name = "providers"
+    verbose_name = _("Providers")
 
     def ready(self) -> None:
         post_migrate.connect(_seed, sender=self, dispatch_uid="providers.seed")

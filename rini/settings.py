@@ -86,7 +86,8 @@ ASGI_APPLICATION = "rini.asgi.application"
 APPEND_SLASH = False  # both forms of every address answer; a redirected POST loses its body
 INSTALLED_APPS = [
     *(["daphne"] if "runserver" in sys.argv else []),  # it imports Twisted: two seconds
-    "django.contrib.admin",
+    "rini",  # before the administration: its templates are looked for first
+    "accounts.apps.AdministrationConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
@@ -96,7 +97,6 @@ INSTALLED_APPS = [
     "rest_framework",
     "drf_spectacular",
     "drf_spectacular_sidecar",
-    "rini",
     "accounts",
     "billing",
     "providers",
@@ -208,6 +208,9 @@ LOGIN_REDIRECT_URL = "/admin/"
 IS_OWN_MACHINE = EMBEDDED_DATABASE and addresses.is_loopback(HOST)
 OPEN_REGISTRATION = env.switch("OPEN_REGISTRATION", IS_OWN_MACHINE)
 REGISTRATIONS_PER_HOUR = env.integer("REGISTRATIONS_PER_HOUR", 20)
+ADMIN_SECOND_FACTOR = env.choice(
+    "ADMIN_SECOND_FACTOR", "offered" if IS_OWN_MACHINE else "required", ("offered", "required")
+)
 SECURITY_LOG_DAYS = env.integer("SECURITY_LOG_DAYS", 365, most=36_500)
 ANONYMOUS_ACCESS = env.switch("ANONYMOUS_ACCESS", False)
 JWT_ALGORITHM = env.choice("JWT_ALGORITHM", "HS256", ("HS256", "HS384", "HS512"))

@@ -23,6 +23,10 @@ class AdminBrowser(httpx.Client):
         assert token is not None, page
         return self.post(path, data={**fields, "csrfmiddlewaretoken": token[1]})
 
+    def submit_seen(self, path: str, fields: dict[str, Any]) -> httpx.Response:
+        """Send the form on a page that was fetched already, and would change if it was again."""
+        return self.post(path, data={**fields, "csrfmiddlewaretoken": self.cookies["csrftoken"]})
+
     def confirm(self, path: str, fields: dict[str, Any]) -> tuple[str, httpx.Response]:
         """Do an action that asks first: the page that asks, and what comes of saying yes."""
         page = self.submit(path, fields).text

@@ -96,6 +96,7 @@ def server_environment(database: None, stage_server: Stage) -> dict[str, str]:
         "LOG_FORMAT": "json",
         # As on a machine of one's own: the tests' people come from one address, and open accounts.
         "OPEN_REGISTRATION": "true",
+        "ADMIN_SECOND_FACTOR": "offered",
         "REGISTRATIONS_PER_HOUR": "0",
         "LEND_OPERATOR_KEYS": "always",
     }

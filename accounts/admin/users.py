@@ -1,4 +1,4 @@
-"""Accounts: making, changing and suspending them, and the administration's own login."""
+"""Accounts: making, changing and suspending them."""
 
 from __future__ import annotations
 
@@ -6,39 +6,20 @@ from collections.abc import Iterable
 from typing import Any
 
 from django.contrib import admin
-from django.contrib.admin.forms import AdminAuthenticationForm
 from django.contrib.auth.admin import UserAdmin
 from django.contrib.auth.forms import AdminPasswordChangeForm, AdminUserCreationForm, UserChangeForm
 from django.contrib.auth.models import Group, Permission
-from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
-from accounts import refresh, rights, security_log, throttles
+from accounts import refresh, rights, second_factor, security_log
 from accounts.models import EventName, User
 from rini.asking_first import ask_first, note
-from rini.errors import RateLimited, Unavailable
 
 ROLES = frozenset({"is_staff", "is_superuser", "groups", "user_permissions"})
-
-
-class LoginForm(AdminAuthenticationForm):
-    """The admin's login, with the same brake on guessing as ``POST /auth/token``."""
-
-    def clean(self) -> dict[str, Any]:
-        name = self.cleaned_data.get("username") or ""
-        user = throttles.account_of(name)
-        try:
-            with throttles.guess(user, name):
-                return super().clean()
-        except (RateLimited, Unavailable) as error:
-            raise ValidationError(error.detail) from error
-
-
-admin.site.login_form = LoginForm
 
 
 class CreationForm(AdminUserCreationForm):  # type: ignore[type-arg]  # not generic at run time
@@ -80,7 +61,7 @@ class AccountAdmin(UserAdmin):  # type: ignore[type-arg]  # not generic at run t
     search_fields = ("username", "email", "id")
     ordering = ("-created_at",)
     readonly_fields = ("id", "created_at", "last_login")
-    actions = ("deactivate", "activate")
+    actions = ("deactivate", "activate", "remove_second_factor")
     fieldsets = (
         (None, {"fields": ("id", "username", "email", "password")}),
         (
@@ -184,6 +165,34 @@ class AccountAdmin(UserAdmin):  # type: ignore[type-arg]  # not generic at run t
         self.message_user(
             request, ngettext("%d account is active.", "%d accounts are active.", count) % count
         )
+
+    @admin.action(
+        description=_("Remove the second factor of who has lost it"), permissions=["change"]
+    )
+    def remove_second_factor(
+        self, request: HttpRequest, users: QuerySet[User]
+    ) -> HttpResponse | None:
+        having = users.filter(second_factor__isnull=False)
+        question = ngettext(
+            "Remove the second factor of %d account?",
+            "Remove the second factors of %d accounts?",
+            having.count(),
+        )
+        if page := ask_first(request, having, question % having.count()):
+            return page
+        manager: Any = request.user
+        changed = [
+            user
+            for user in rights.manageable(manager, having)
+            if second_factor.remove(user, by=manager)
+        ]
+        note(request, changed, _("Second factor removed."))
+        self.message_user(
+            request,
+            ngettext("%d second factor is removed.", "%d second factors are removed.", len(changed))
+            % len(changed),
+        )
+        return None
 
     def _set_active(self, request: HttpRequest, users: QuerySet[User], *, active: bool) -> int:
         manager: Any = request.user

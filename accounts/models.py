@@ -194,6 +194,8 @@ class SecondFactor(models.Model):
     recovery_digests = models.JSONField(default=list)
     """SHA-256 of the codes that are each good once."""
 
+    objects = OwnedQuerySet["SecondFactor"].as_manager()
+
     class Meta:
         verbose_name = _("second factor")
         verbose_name_plural = _("second factors")

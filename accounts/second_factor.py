@@ -35,7 +35,7 @@ _ALLOWED_STEPS = (-1, 0, 1)
 
 def is_on(user: User) -> bool:
     """Whether the user's logins need a code."""
-    return SecondFactor.objects.filter(user=user, confirmed_at__isnull=False).exists()
+    return SecondFactor.objects.visible_to(user).filter(confirmed_at__isnull=False).exists()
 
 
 def must_set_up(user: User) -> bool:
@@ -61,7 +61,7 @@ def begin(user: User) -> Begun:
     with transaction.atomic():
         if is_on(user):
             raise InvalidInput(_("There is a second factor already: remove it first."))
-        SecondFactor.objects.filter(user=user).delete()
+        SecondFactor.objects.visible_to(user).delete()
         factor = SecondFactor(user=user)
         sealed.put(factor, "sealed", Secret(pyotp.random_base32()))
         factor.save()
@@ -70,7 +70,7 @@ def begin(user: User) -> Begun:
 
 def pending(user: User) -> Begun:
     """What was begun and not confirmed, anew where there is nothing. Raises as `begin`."""
-    factor = SecondFactor.objects.filter(user=user, confirmed_at=None).first()
+    factor = SecondFactor.objects.visible_to(user).filter(confirmed_at=None).first()
     return _begun(factor) if factor else begin(user)
 
 
@@ -80,7 +80,7 @@ def confirm(user: User, code: str) -> list[str]:
     Raises `InvalidInput` for a wrong code, and where nothing was begun.
     """
     with transaction.atomic():
-        factor = SecondFactor.objects.select_for_update().filter(user=user).first()
+        factor = SecondFactor.objects.visible_to(user).select_for_update().first()
         if factor is None or factor.confirmed_at or not _is_good(factor, code):
             raise _wrong()
         factor.confirmed_at = timezone.now()
@@ -92,7 +92,7 @@ def confirm(user: User, code: str) -> list[str]:
 def check(user: User, code: str) -> None:
     """Use `code` up. Raises `NotAuthenticated` for a wrong one, or one that was used."""
     with transaction.atomic():
-        factor = SecondFactor.objects.select_for_update().get(user=user)
+        factor = SecondFactor.objects.visible_to(user).select_for_update().get()
         is_good = _is_good(factor, code) or _is_recovery(factor, code)
         factor.save()
     if not is_good:
@@ -103,12 +103,12 @@ def check(user: User, code: str) -> None:
 def renew_recovery_codes(user: User) -> list[str]:
     """New ones in the place of the old."""
     with transaction.atomic():
-        return _renewed(SecondFactor.objects.select_for_update().get(user=user))
+        return _renewed(SecondFactor.objects.visible_to(user).select_for_update().get())
 
 
 def remove(user: User, by: User | None = None) -> bool:
     """Take it away; whether there was one. `by` is who does it for another."""
-    deleted, _rows = SecondFactor.objects.filter(user=user).delete()
+    deleted, _rows = SecondFactor.objects.visible_to(user).delete()
     if deleted:
         actor = by.pk if by else user.pk
         security_log.record(EventName.SECOND_FACTOR_REMOVED, user_id=user.pk, actor_id=actor)

@@ -122,7 +122,10 @@ class BaseDocumentViewSet(ListModelMixin, Resource[Document]):
         """Store a document, which is read in the background: its `status` says how far it is."""
         base = self._base()
         data: Any = request.data
-        fields = validated(serializers.NewDocument, data.dict() if hasattr(data, "dict") else data)
+        is_form = hasattr(data, "dict")
+        fields = validated(
+            serializers.NewDocument, data.dict() if is_form else data, is_form=is_form
+        )
         file, text = fields.pop("file", None), fields.pop("text", None)
         content = file.read() if file is not None else text.encode()
         name = harmless(fields.pop("name", None) or file.name) or "document"

@@ -11,6 +11,9 @@ from accounts.authentication import Caller
 from providers import keys, lending
 from providers.models import ApiKey, Model, Provider, WireKind
 from providers.offline import models as offline
+from providers.vendors import VENDORS
+
+DEMO = "demo/demo"
 
 
 def usable_models(caller: Caller) -> list[Model]:
@@ -35,6 +38,17 @@ def usable_providers(caller: Caller, rows: Iterable[Provider]) -> set[str]:
         and (not row.has_address or address_of(row))
         and (not row.needs_key or row.slug in own or (lent and keys.has_operators_key(row)))
     }
+
+
+def usual_model(caller: Caller) -> str | None:
+    """The model where neither a request nor the operator names one: a good and inexpensive one of
+    the first vendor that the caller has a key for, else the demo's on an installation by itself."""
+    slugs = usable_providers(caller, Provider.objects.all())
+    names = [f"{row.slug}/{row.vision_model}" for row in VENDORS if row.vision_model]
+    if settings.EMBEDDED_DATABASE:
+        names.append(DEMO)
+    usable = (name for name in names if name.partition("/")[0] in slugs)
+    return next((n for n in usable if tokens.allows(caller.token, *n.split("/", 1))), None)
 
 
 def allows(caller: Caller, model: Model) -> bool:

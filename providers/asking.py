@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -16,6 +17,9 @@ from providers.types import ChatRequest, TextDelta
 from providers.wires import registry
 from rini.errors import NotAuthenticated
 from rini.text import storable
+
+# Some servers leave a model's thoughts in its text; of a thought that was cut nothing is an answer.
+_THOUGHTS = re.compile(r"<think(?:ing)?>.*?(?:</think(?:ing)?>|\Z)", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +40,8 @@ async def ask(question: Question) -> str:
     ]
     call = Call(question.route.target, ChatRequest(messages), question.payer)
     events = events_of(await call.completion())
-    return storable("".join(event.text for event in events if isinstance(event, TextDelta))).strip()
+    text = storable("".join(event.text for event in events if isinstance(event, TextDelta)))
+    return _THOUGHTS.sub("", text).strip()
 
 
 async def ask_and_close(question: Question) -> str:

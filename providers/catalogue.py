@@ -45,12 +45,13 @@ def resolve(
 ) -> Route:
     """The route for what a caller named (see `providers.naming`); a session may have its own key.
 
-    Where neither a provider nor a model is named it is the `usual` model, else the default one.
+    Where neither a provider nor a model is named it is the `usual` model, else the default one,
+    else what there is a key for (`access.usual_model`).
     Raises `InvalidInput` with a message on the field ``provider`` or ``model``, `Forbidden` for a
     model that the caller's token is not for, `ProviderKeyMissing`, and `SealBroken`.
     """
     if model is None and provider is None:
-        model = usual or settings.DEFAULT_MODEL
+        model = usual or settings.DEFAULT_MODEL or access.usual_model(caller)
     if not model:
         raise invalid(
             "model", "invalid_input", _("Name a model, as “provider/model” for instance.")

@@ -27,6 +27,7 @@ from billing.usage import Usage
 from providers import bounds, catalogue, demands, prompt_bound, token_counts
 from providers.errors import ProviderError
 from providers.events import ChunkReader, as_chunk
+from providers.fitting import fitted
 from providers.metering import COUNTED_AT_ONCE, Metered
 from providers.output_bound import most_output, with_a_limit
 from providers.pieces import Pieces
@@ -65,7 +66,7 @@ class Call(Metered):
         demands.check(request.params)
         demands.check_model(target.provider, target.model)
         super().__init__(target, payer, placed)
-        self.request = with_a_limit(target, request)
+        self.request = with_a_limit(target, fitted(target, request))
         self._reader = ChunkReader()
         self._first_token_at: float | None = None
         self._thinks = thinks(target, request.params)

@@ -13,6 +13,7 @@ from providers import catalogue, keys
 from providers.errors import ProviderError
 from providers.models import Model, Provider
 from providers.types import Target
+from providers.vendors import VENDORS
 from providers.wires.registry import wire_named
 from rini.errors import RiniError
 from rini.storage.database import in_database
@@ -23,13 +24,24 @@ PATIENCE_SECONDS = 3.0
 
 
 def default_provider() -> str:
-    """The provider of ``DEFAULT_MODEL``, or OpenAI. Needs the database."""
+    """The provider of ``DEFAULT_MODEL``; without one the first that the operator has a key for, or
+    the demo's on an installation by itself, or OpenAI. Needs the database."""
     name: str = settings.DEFAULT_MODEL
+    if not name:
+        return _first_provider()
     slug = name.partition("/")[0]
     if Provider.objects.filter(slug=slug).exists():
         return slug
     row = Model.objects.filter(name=name).first()
     return row.provider_id if row else "openai"
+
+
+def _first_provider() -> str:
+    rows = {row.slug: row for row in Provider.objects.filter(enabled=True)}
+    for row in VENDORS:
+        if row.vision_model and row.slug in rows and keys.has_operators_key(rows[row.slug]):
+            return row.slug
+    return "demo" if settings.EMBEDDED_DATABASE else "openai"
 
 
 async def _ask(slug: str) -> bool:

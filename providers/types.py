@@ -66,10 +66,14 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class ChatRequest:
-    """A chat completion to ask for. `params` goes to the vendor as it is (``temperature``, …)."""
+    """A chat completion to ask for. `params` goes to the vendor as it is (``temperature``, …).
+
+    `usual` is what Rini sends where `params` says nothing and the model takes it.
+    """
 
     messages: Sequence[ChatMessage]
     params: Mapping[str, Any] = field(default_factory=dict)
+    usual: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,7 +23,7 @@ in their own shapes; `problem` is the native one.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
 
@@ -47,7 +47,7 @@ class RiniError(Exception):
         errors: FieldErrors | None = None,
         retry_after: float | None = None,
     ) -> None:
-        self.detail = gettext(self.detail) if detail is None else detail
+        self.detail = (_first(errors) or gettext(self.detail)) if detail is None else detail
         super().__init__(self.detail)
         if code is not None:
             self.code = code
@@ -102,6 +102,23 @@ class MethodNotAllowed(RiniError):
     status = 405
     code = "method_not_allowed"
     detail = gettext_noop("This address does not take this method.")
+    allowed: Sequence[str] = ()
+    """The methods that it takes."""
+
+    @property
+    def headers(self) -> dict[str, str]:
+        return {"Allow": ", ".join(self.allowed)} if self.allowed else {}
+
+
+def not_allowed(method: str, allowed: Iterable[str]) -> MethodNotAllowed:
+    """The error for a `method` that is none of those `allowed`."""
+    methods = tuple(allowed)
+    error = MethodNotAllowed(
+        gettext("%(method)s is not possible here, only %(allowed)s.")
+        % {"method": method, "allowed": ", ".join(methods)}
+    )
+    error.allowed = methods
+    return error
 
 
 class Conflict(RiniError):
@@ -147,6 +164,14 @@ class Unavailable(RiniError):
     def __init__(self, detail: str | None = None, **more: Any) -> None:
         more.setdefault("retry_after", 5)
         super().__init__(detail, **more)
+
+
+def _first(errors: FieldErrors | None) -> str:
+    """The first of several messages, with its field: what a reader of one sentence needs."""
+    for field, messages in (errors or {}).items():
+        for message in messages:
+            return message if field == "body" else f"{field}: {message}"
+    return ""
 
 
 def sentence(error: RiniError) -> str:

@@ -15,6 +15,7 @@ from rini import __version__
 from rini.storage import periodic, valkey
 from rini.storage.statements import execute
 from rini.web import draining
+from rini.web.api import only_read
 from rini.web.api_schema import inline
 
 
@@ -35,6 +36,7 @@ class Readiness(serializers.Serializer[Any]):
 _READY: dict[Any, Any] = {200: Readiness, 503: Readiness}
 
 
+@only_read
 @extend_schema(
     summary="Say what answers here",
     auth=[],
@@ -53,12 +55,14 @@ def index(request: HttpRequest) -> JsonResponse:
     )
 
 
+@only_read
 @extend_schema(summary="Say that it lives", auth=[], responses={200: inline("Alive", "status")})
 def livez(request: HttpRequest) -> JsonResponse:
     """The process answers; says nothing of what it needs."""
     return JsonResponse({"status": "alive"})
 
 
+@only_read
 @extend_schema(summary="Check the readiness", auth=[], responses=_READY)
 def readyz(request: HttpRequest) -> JsonResponse:
     """The database and the cache answer too, and the process is not about to end: 200, else 503.

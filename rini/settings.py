@@ -301,6 +301,7 @@ DEFAULT_MODEL = env.text("DEFAULT_MODEL", **_MODEL)
 # Sent for callers of /chat and /api/chat who name none; empty: the provider's own.
 DEFAULT_TEMPERATURE = env.optional_number("DEFAULT_TEMPERATURE", 0.7, most=10)
 DEFAULT_MAX_TOKENS = env.optional_integer("DEFAULT_MAX_TOKENS", 256, least=1)
+ONE_SHOT_MAX_TOKENS = env.optional_integer("ONE_SHOT_MAX_TOKENS", 2000, least=1)
 LLM_MODEL = env.text("LLM_MODEL", **_MODEL)  # at LLM_SERVER_URL; empty: the first that it lists
 DEMO_TOKENS_PER_SECOND = env.number("DEMO_TOKENS_PER_SECOND", 50, most=1_000_000)
 OFFLINE_EMBEDDING_THREADS = env.integer("OFFLINE_EMBEDDING_THREADS", 2, least=1, most=256)

@@ -22,8 +22,10 @@ urlpatterns = [
     re_path(r"^livez/?$", service.livez),
     re_path(r"^readyz/?$", service.readyz),
     re_path(r"^openapi\.json/?$", Document.as_view(), name="schema"),
-    re_path(r"^docs/?$", SpectacularSwaggerSplitView.as_view(url_name="schema")),
-    re_path(r"^redoc/?$", SpectacularRedocView.as_view(url_name="schema")),
+    re_path(
+        r"^docs/?$", SpectacularSwaggerSplitView.as_view(url_name="schema", metadata_class=None)
+    ),
+    re_path(r"^redoc/?$", SpectacularRedocView.as_view(url_name="schema", metadata_class=None)),
     path("admin/", admin.site.urls),
     path("", include("accounts.urls")),
     path("", include("billing.urls")),

@@ -23,7 +23,7 @@ import rini.dialects.routing
 import rini.monitoring
 from conversations.answering.events import EventType
 from conversations.api.described import EVENTS
-from rini.dialects.openai.routes import Unknown
+from rini.web.http import NothingHere
 from tests.conftest import User
 from tests.rini_server import RiniServer
 from tests.vendors.stage import Stage
@@ -78,7 +78,7 @@ def asgi_routes() -> Iterator[tuple[str, set[str]]]:
     for module in hot:
         for route in module.http_routes:
             endpoint: Any = route.callback
-            if not isinstance(endpoint, Unknown):
+            if not isinstance(endpoint, NothingHere):
                 yield (
                     route.pattern.regex.pattern,
                     {method for method in METHODS if hasattr(endpoint, method)},

@@ -19,6 +19,8 @@ class Choice:
     model: str | None = None
     params: Mapping[str, Any] = field(default_factory=dict)
     """What goes to the vendor as it is (``temperature``, …)."""
+    usual: Mapping[str, Any] = field(default_factory=dict)
+    """The same, where `params` says nothing and the model takes it."""
     context_messages: int | None = None
     """How many of the last messages the model gets, with the question; None: as many as fit."""
 

@@ -74,7 +74,8 @@ def of(
     whole = History(system_prompt, [*path, question])
     limit, model = None, route.target.model
     if route.context_window is not None:
-        limit = max(0, room(route, choice.params) - token_counts.count(system_prompt, model))
+        params = {**choice.usual, **choice.params}
+        limit = max(0, room(route, params) - token_counts.count(system_prompt, model))
     counted = _counted(whole.turns, model)
     start = prompt.first_kept(counted, tokens=limit, turns=settings.CONTEXT_TURNS)
     return _cut(whole, start, route)

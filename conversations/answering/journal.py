@@ -213,6 +213,12 @@ async def _follow_stored(
                 await asyncio.wait_for(woken.wait(), LOOK_AGAIN_SECONDS)
 
 
+def is_read(generation_id: UUID, after: int) -> bool:
+    """Whether nothing follows event number `after`, and nothing will. Needs the database."""
+    events, ended = read(generation_id, after)
+    return ended and not events
+
+
 def read(generation_id: UUID, after: int) -> tuple[list[JournalEvent], bool]:
     """The stored events after number `after`, and whether none can follow them."""
     # The state first: what is stored before a generation ends is then surely read.

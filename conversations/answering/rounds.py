@@ -70,7 +70,8 @@ class Rounds:
         messages = prompt.assemble(
             history.system_prompt, history.turns, history.summary, gathered.images
         )
-        request = ChatRequest(messages, self._turn.choice.params)
+        choice = self._turn.choice
+        request = ChatRequest(messages, choice.params, choice.usual)
         call = Call(self._turn.route.target, request, self._turn.payer, placed=self.asked.set)
         self._calls.append(call)
         return call

@@ -26,7 +26,7 @@ from rini.web.request_id import request_id
 
 def prepare(caller: Caller, messages: Sequence[ChatMessage], choice: Choice) -> Call:
     """The call for a conversation. Needs the database; raises as `catalogue.resolve`."""
-    request = ChatRequest(messages, choice.params)
+    request = ChatRequest(messages, choice.params, choice.usual)
     return gateway.prepare(caller, choice.provider, choice.model, request)
 
 

@@ -58,7 +58,7 @@ class ImageCompletion(Answering):
         if upload is None:
             raise InvalidInput(errors={"image_file": [_("Send a file in this field.")]})
         file = SimpleUploadedFile("image", upload.data)
-        body = validated(ImageCompletionRequest, {**form.fields, "image_file": file})
+        body = validated(ImageCompletionRequest, {**form.fields, "image_file": file}, is_form=True)
         picture = await asyncio.to_thread(pictures.checked, upload.data)
         body["model"] = await in_database(_model, caller, body)
         if body.get("session_id"):

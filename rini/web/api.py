@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import wraps
 from typing import Any
 
 import structlog
@@ -13,6 +14,7 @@ from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, JsonResponse
 from django.http.response import HttpResponseBase
 from django.views import defaults
+from django.views.decorators.csrf import csrf_exempt
 from rest_framework import exceptions
 from rest_framework.pagination import BasePagination
 from rest_framework.request import Request
@@ -25,6 +27,7 @@ from rini.translation import gettext as _
 from rini.web import query, refusals
 from rini.web.request_id import request_id
 
+View = Callable[..., HttpResponseBase]
 PROBLEM_JSON = "application/problem+json"
 MAX_LIMIT = 1000
 ROWS_AT_ONCE = 100
@@ -168,6 +171,20 @@ def problem_response(error: RiniError) -> JsonResponse:
         headers=error.headers,
         content_type=PROBLEM_JSON,
     )
+
+
+def only_read(view: View) -> View:
+    """A plain view that takes GET and HEAD only, and says so as the API does; without it Django
+    would ask for a token against forgery first, in HTML."""
+
+    @csrf_exempt
+    @wraps(view)
+    def answering(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        if request.method not in {"GET", "HEAD"}:
+            return problem_response(errors.not_allowed(str(request.method), ("GET", "HEAD")))
+        return view(request, *args, **kwargs)
+
+    return answering
 
 
 def page_not_found(request: HttpRequest, exception: Exception) -> JsonResponse:

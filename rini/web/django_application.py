@@ -19,10 +19,11 @@ from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from starlette.datastructures import Headers
 
-from rini.errors import TooLarge, Unavailable
+from rini.errors import TooLarge, Unavailable, UnsupportedMediaType
 from rini.storage.threads import Places
 from rini.web import body_limit, request_log
 from rini.web.api import problem_response
+from rini.web.parsing import check_is_plain
 
 LIVENESS = "/livez"
 
@@ -49,13 +50,15 @@ class DjangoApplication(ASGIHandler):
 
     async def handle(self, scope: Any, receive: Any, send: Any) -> None:
         try:
+            headers = Headers(scope=scope)
+            check_is_plain(headers)
             length = body_limit.announced(scope)
             may_be_large = length is None or length > settings.MAX_ANONYMOUS_BYTES
             # Django reads the whole body before a view finds out whose it is.
-            if may_be_large and await self._is_known(Headers(scope=scope)):
+            if may_be_large and await self._is_known(headers):
                 body_limit.admit()
             await super().handle(scope, receive, send)
-        except (TooLarge, Unavailable) as error:
+        except (TooLarge, Unavailable, UnsupportedMediaType) as error:
             await self.send_response(problem_response(error), send)
 
     async def get_response_async(self, request: HttpRequest) -> HttpResponseBase:

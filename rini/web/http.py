@@ -24,9 +24,9 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from rini.errors import InvalidInput, MethodNotAllowed, NotFound, RiniError, problem
+from rini.errors import InvalidInput, NotFound, RiniError, not_allowed, problem
 from rini.translation import gettext as _
-from rini.web import json_lines, refusals, request_log, sse, standing
+from rini.web import json_lines, refusals, request_log, sse, standing, strictness
 from rini.web.api import PROBLEM_JSON, field_errors, known_error
 from rini.web.once import answer_of, has_key, once
 from rini.web.parsing import check_is_json, if_large_aside, parse_json, read_body
@@ -87,11 +87,7 @@ class Endpoint:
         if request.method == "HEAD" and "GET" in handlers:
             return handlers["GET"]
         if request.method not in handlers:
-            allowed = ", ".join(handlers)
-            raise MethodNotAllowed(
-                _("%(method)s is not possible here, only %(allowed)s.")
-                % {"method": request.method, "allowed": allowed}
-            )
+            raise not_allowed(str(request.method), handlers)
         return handlers[request.method]
 
     def error_response(self, error: RiniError) -> Response:
@@ -102,6 +98,17 @@ class Endpoint:
             headers=error.headers,
             media_type=PROBLEM_JSON,
         )
+
+
+class NothingHere(Endpoint):
+    """For addresses of an API under which there is nothing: its clients read its errors too."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        error = NotFound(
+            _("There is no %(method)s %(path)s here; see /docs.")
+            % {"method": scope["method"], "path": scope["path"]}
+        )
+        await self.error_response(error)(scope, receive, send)
 
 
 class Whole(Endpoint):
@@ -148,7 +155,11 @@ def json_response(
 
 
 async def valid_body(
-    serializer_class: type[Serializer[Any]], request: Request, *, optional: bool = False
+    serializer_class: type[Serializer[Any]],
+    request: Request,
+    *,
+    optional: bool = False,
+    takes_unknown: bool = False,
 ) -> dict[str, Any]:
     """The request's JSON as `serializer_class` reads it. An `optional` body that is missing is an
     empty object. Raises as `read_body`, `parse_json` and `validated`, and `UnsupportedMediaType`.
@@ -156,24 +167,41 @@ async def valid_body(
     check_is_json(request)
 
     def read(body: bytes) -> dict[str, Any]:
-        return validated(serializer_class, parse_json(body) if body or not optional else {})
+        given = parse_json(body) if body or not optional else {}
+        return validated(serializer_class, given, takes_unknown=takes_unknown)
 
     return await if_large_aside(await read_body(request), read)
 
 
-def validated(serializer_class: type[Serializer[Any]], body: Any, **options: Any) -> dict[str, Any]:
+def validated(
+    serializer_class: type[Serializer[Any]],
+    body: Any,
+    *,
+    is_form: bool = False,
+    takes_unknown: bool = False,
+    **options: Any,
+) -> dict[str, Any]:
     """`body` as `serializer_class` reads it; raises `InvalidInput` with the fields' messages.
 
-    The one way to validate, for DRF's views too. `options` are the serializer's: the `instance`
+    The one way to validate, for DRF's views too. Fields that nobody knows are refused, but for APIs
+    that always read past them (`takes_unknown`). `options` are the serializer's: the `instance`
     that a body changes, `partial` where it may leave out what stays, its `context`.
     """
     if not isinstance(body, dict):
         raise InvalidInput(errors={"body": [_("Give a JSON object.")]})
     reader = serializer_class(**options) if options else _reader(serializer_class, get_language())
+    wrong: dict[str, list[str]] = {}
+    if is_form:
+        body = strictness.without_empty(reader, body)
+    else:
+        body, wrong = strictness.reading(reader, body, takes_unknown=takes_unknown)
     try:
-        return dict(reader.run_validation(body))
+        fields = dict(reader.run_validation(body))
     except ValidationError as error:
-        raise InvalidInput(errors=field_errors(error.detail)) from None
+        raise InvalidInput(errors=wrong | field_errors(error.detail)) from None
+    if wrong:
+        raise InvalidInput(errors=wrong)
+    return fields
 
 
 @cache

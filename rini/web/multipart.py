@@ -20,7 +20,7 @@ from starlette.requests import Request
 from rini.errors import InvalidInput
 from rini.text import composed
 from rini.translation import gettext as _
-from rini.web.parsing import if_large_aside, read_body
+from rini.web.parsing import check_is_plain, if_large_aside, read_body
 
 MAX_NAME_CHARACTERS = 255
 
@@ -44,6 +44,7 @@ async def form_body(request: Request) -> Form:
 
     Raises `TooLarge`, `InvalidInput` for what is not a form, and DRF's `UnsupportedMediaType`.
     """
+    check_is_plain(request.headers)
     media_type = request.headers.get("content-type", "")
     if not media_type.lower().startswith("multipart/form-data"):
         raise UnsupportedMediaType(media_type or "nothing")

@@ -49,6 +49,7 @@ def check_is_json(request: Request) -> None:
     bodies without a type, but not JSON, and no header with a token (Fetch standard,
     "CORS-safelisted request-header"). Programs that send a token may leave the type out.
     """
+    check_is_plain(request.headers)
     given = request.headers.get("content-type")
     if given is None:
         has_body = request.headers.get("content-length", "0") != "0"
@@ -68,6 +69,16 @@ def check_is_json(request: Request) -> None:
         _("The body must be JSON, with `Content-Type: application/json`, not %(given)r.")
         % {"given": given[:80]}
     )
+
+
+def check_is_plain(headers: Mapping[str, str]) -> None:
+    """Raise `UnsupportedMediaType` for a compressed body, which may open to any size."""
+    encoding = headers.get("content-encoding", "identity").strip().lower()
+    if encoding not in {"", "identity"}:
+        raise UnsupportedMediaType(
+            _("Send the body as it is, not with `Content-Encoding: %(encoding)s`.")
+            % {"encoding": encoding[:40]}
+        )
 
 
 def _is_json(content_type: str) -> bool:

@@ -23,6 +23,7 @@ def other_server(start_server: Callable[..., RiniServer]) -> RiniServer:
         OPENAI_API_KEY=OPERATORS_KEY,
         DEFAULT_TEMPERATURE="",
         DEFAULT_MAX_TOKENS="",
+        ONE_SHOT_MAX_TOKENS="",
         STREAM_KEEPALIVE_SECONDS="0.1",
         ANONYMOUS_ACCESS="true",
     )

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import re
 import uuid
 from collections.abc import Callable
 from datetime import timedelta
@@ -14,7 +15,7 @@ from billing.models import UsageRecord
 from conversations.models import Generation, JournalSegment, Message, Session
 from conversations.tasks import delete_expired_sessions
 from tests.conftest import User
-from tests.conversations.conftest import eventually
+from tests.conversations.conftest import add_keys, eventually
 from tests.dialects.conftest import OPERATORS_KEY
 from tests.dialects.streams import give_up
 from tests.rini_server import RiniServer
@@ -35,7 +36,7 @@ def begin(user: httpx.Client, message: str = "질문", **more: Any) -> str:
 def frames(text: str) -> list[dict[str, str]]:
     """The data of a stream's frames, each of which is a chunk; comments are none."""
     blocks = [block for block in text.split("\n\n") if block not in {"", ": "}]
-    assert all(block.startswith("event: chunk\ndata: ") for block in blocks)
+    assert all(re.match(r"id: \d+\nevent: chunk\ndata: ", block) for block in blocks)
     return [json.loads(block.partition("data: ")[2]) for block in blocks]
 
 
@@ -81,7 +82,7 @@ def test_what_is_null_is_as_if_it_were_left_out(alice: User, stage: Stage) -> No
     answer = alice.post("/chat", json={"message": "안녕", "model": MODEL, **nothing})
     assert answer.json()["response"] == "안녕"
     body = stage.wait_for_call(model="gpt-4o-mini").body
-    assert (body["temperature"], body["max_tokens"]) == (0.7, 256)
+    assert (body["temperature"], body["max_tokens"]) == (0.7, 2000)
 
 
 @pytest.mark.parametrize("begins_here", [True, False])
@@ -127,6 +128,36 @@ def test_a_stream_goes_on_when_its_reader_goes_and_is_read_again_from_its_beginn
     assert listen(alice, stream_id)[-1] == {"type": "END", "full_content": "하나둘셋넷"}
     assert listen(alice, stream_id)[-1] == {"type": "END", "full_content": "하나둘셋넷"}
     assert len(stage.calls_of(model="gpt-4o-mini")) == 1
+
+
+def test_a_reader_that_returns_reads_on_and_comes_no_more_after_the_end(
+    alice: User, stage: Stage
+) -> None:
+    stage.next(Script(pieces=["하나", "둘"]))
+    stream_id = begin(alice)
+    ids = re.findall(r"^id: (\d+)$", alice.get(f"/chat/stream/{stream_id}").text, re.MULTILINE)
+    rest = alice.get(f"/chat/stream/{stream_id}", headers={"Last-Event-ID": ids[1]})
+    assert [frame["type"] for frame in frames(rest.text)] == ["CHUNK"] * (len(ids) - 3) + ["END"]
+    done = alice.get(f"/chat/stream/{stream_id}", headers={"Last-Event-ID": ids[-1]})
+    assert done.status_code == 204
+
+
+def test_a_model_in_an_answer_is_one_of_the_list(alice: User) -> None:
+    answer = alice.post("/chat", json={"message": "안녕", "model": "demo"}).json()
+    assert answer["model"] in [model["id"] for model in alice.get("/models").json()["models"]]
+
+
+@pytest.mark.parametrize("body", [{}, {"temperature": 0.5, "max_tokens": 50}])
+def test_a_reasoning_model_gets_no_default_that_it_refuses(
+    alice: User, stage: Stage, body: dict[str, Any]
+) -> None:
+    add_keys(alice)
+    answer = alice.post("/chat", json={"message": "안녕", "model": "openai/o3-mini", **body})
+    assert answer.status_code == 200, answer.text
+    call = stage.wait_for_call(model="o3-mini")
+    assert "max_tokens" not in call.body
+    assert call.body["max_completion_tokens"] == body.get("max_tokens", 2000)
+    assert call.body.get("temperature") == body.get("temperature")
 
 
 def test_nothing_of_a_chat_is_stored_but_the_ledgers_row(alice: User, stage: Stage) -> None:

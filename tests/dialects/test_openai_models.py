@@ -5,7 +5,7 @@ import pytest
 
 from tests.conftest import User
 from tests.conversations.conftest import add_keys
-from tests.dialects.openai_client import alices, client_of
+from tests.dialects.openai_client import ASK, alices, client_of
 
 __all__ = ["alices"]
 
@@ -67,3 +67,11 @@ def test_a_token_sees_the_models_that_it_is_for(alice: User) -> None:
 def test_nobody_sees_models_without_a_token(alice: User) -> None:
     with client_of(alice, "none") as client, pytest.raises(openai.AuthenticationError):
         client.models.list()
+
+
+def test_a_client_whose_base_url_lacks_its_v1_is_served_all_the_same(alice: User) -> None:
+    with openai.OpenAI(base_url=str(alice.base_url), api_key=alice.token, max_retries=0) as client:
+        assert "demo/demo" in [model.id for model in client.models.list()]
+        assert client.models.retrieve("demo/demo").id == "demo/demo"
+        answer = client.chat.completions.create(model="demo/demo", messages=ASK)
+        assert answer.choices[0].message.content

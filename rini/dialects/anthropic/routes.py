@@ -28,7 +28,7 @@ from rini.dialects.anthropic.asked import Asked, asked, to_count
 from rini.errors import RiniError
 from rini.money import dollars
 from rini.storage.database import in_database
-from rini.web.http import Endpoint, json_response, route, unless_disconnected
+from rini.web.http import Endpoint, NothingHere, json_response, route, unless_disconnected
 from rini.web.opened_stream import opened
 from rini.web.parsing import parse_json
 from rini.web.request_id import request_id
@@ -104,9 +104,14 @@ class Models(AnthropicEndpoint):
         return json_response(_model_list(names))
 
 
+class Unknown(NothingHere, AnthropicEndpoint):
+    """Everything else under ``/v1/messages``."""
+
+
 http_routes = [
     route(r"^v1/messages/?$", Messages()),
     route(r"^v1/messages/count_tokens/?$", CountTokens()),
+    route(r"^v1/messages/", Unknown()),
 ]
 
 

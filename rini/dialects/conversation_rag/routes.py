@@ -35,6 +35,7 @@ from rini.web import client, sse
 from rini.web.http import (
     Endpoint,
     EventStream,
+    NothingHere,
     json_response,
     route,
     unless_disconnected,
@@ -88,7 +89,7 @@ class Register(ConversationEndpoint):
     )
     async def post(self, request: Request) -> Response:
         """Open an account."""
-        fields = await valid_body(NewUser, request)
+        fields = await valid_body(NewUser, request, takes_unknown=True)
         await PASSWORDS.run(credentials.register, fields)
         return json_response({"message": "User registered successfully"}, status=201)
 
@@ -104,7 +105,7 @@ class Login(ConversationEndpoint):
     )
     async def post(self, request: Request) -> Response:
         """Log in: an access token."""
-        fields = await valid_body(Credentials, request)
+        fields = await valid_body(Credentials, request, takes_unknown=True)
         agent = request.headers.get("user-agent", "")
         token = await PASSWORDS.run(_log_in, agent, **fields)
         return json_response({"token": token}, headers={"Cache-Control": "no-store"})
@@ -119,7 +120,7 @@ class Create(ConversationEndpoint):
     async def post(self, request: Request) -> Response:
         """Begin a conversation. Its key, if it has one, serves it alone."""
         caller = await caller_of(request.headers)
-        body = await valid_body(NewConversation, request)
+        body = await valid_body(NewConversation, request, takes_unknown=True)
         key = body.get("api_key")
         conversation = await in_database(
             numbered.create,
@@ -171,7 +172,7 @@ class Chat(ConversationEndpoint):
     async def post(self, request: Request) -> Response:
         """A message, and its answer as it is written. A client that goes away stops it.
 
-        Each piece is a JSON object and an empty line, for `Accept: text/event-stream` an SSE event.
+        Each piece is a JSON object and an empty line, with `?format=sse` an SSE event.
         """
         running = await _start(request)
         await unless_disconnected(request, answers.begun(running))
@@ -183,9 +184,9 @@ class Chat(ConversationEndpoint):
         return _stream(request, journal.follow(UUID(name)))
 
 
-def _log_in(agent: str, username: str, password: str) -> str:
+def _log_in(agent: str, username: str, password: str, code: str | None = None) -> str:
     """An access token. These clients know no other: its login ends with it."""
-    user = credentials.log_in(username, password)
+    user = credentials.log_in(username, password, code or "")
     return refresh.begin_passing(user, address=client.address(), agent=agent)
 
 
@@ -193,7 +194,7 @@ async def _start(request: Request) -> Running:
     """Begin the answer to a message in a conversation."""
     caller = await caller_of(request.headers)
     number = _number(request)
-    body = await valid_body(ConversationChatRequest, request)
+    body = await valid_body(ConversationChatRequest, request, takes_unknown=True)
     conversation = await in_database(numbered.find, caller.user, number)
     turn = await in_database(
         opening.open_turn, caller, conversation.id, Choice(), text=body["message"]
@@ -202,7 +203,7 @@ async def _start(request: Request) -> Running:
 
 
 def _stream(request: Request, answer: Answer, headers: dict[str, str] | None = None) -> Response:
-    for_sse = "text/event-stream" in request.headers.get("accept", "")
+    for_sse = request.query_params.get("format") == "sse"  # the original's clients accept SSE, too
     silence = sse.comment() if for_sse else b""  # plain JSON has no comments
     farewell = partial(translate.farewell, for_sse=for_sse)
     frames = _frames(answer, for_sse=for_sse)
@@ -230,6 +231,10 @@ def _number(request: Request) -> int:
     )
 
 
+class Unknown(NothingHere, ConversationEndpoint):
+    """Everything else under the prefixes of this API."""
+
+
 # `/api/chat/stream` is the session chatbot's: `rini.dialects.routing` puts that before these.
 http_routes = [
     route(r"^api/users/register/?$", Register()),
@@ -239,4 +244,5 @@ http_routes = [
     route(r"^api/conversations/history/(?P<conversation_id>[^/]+)/?$", History()),
     route(r"^api/conversations/del/(?P<conversation_id>[^/]+)/?$", Delete()),
     route(r"^api/chat/(?P<conversation_id>[^/]+)/?$", Chat()),
+    route(r"^api/(?:users|conversations|rag)/", Unknown()),
 ]

@@ -30,6 +30,7 @@ from rini.translation import gettext as _
 from rini.web.http import (
     Endpoint,
     EventStream,
+    NothingHere,
     json_response,
     route,
     unless_disconnected,
@@ -70,11 +71,11 @@ class Chat(OneShotEndpoint):
     async def post(self, request: Request) -> Response:
         """A message, and its answer. A client that goes away stops the answer."""
         caller = await caller_or_guest(request.headers)
-        body = await valid_body(OneShotChatRequest, request)
+        body = await valid_body(OneShotChatRequest, request, takes_unknown=True)
         call = await in_database(stateless.prepare, caller, translate.messages(body), _choice(body))
         told = await unless_disconnected(request, stateless.answer(call))
-        answered = call.record.model_answered if call.record else ""
-        return json_response(translate.answer(told, answered or call.target.model, timezone.now()))
+        name = translate.model_name(call.target.provider, call.target.model)
+        return json_response(translate.answer(told, name, timezone.now()))
 
 
 class ChatStream(OneShotEndpoint):
@@ -86,7 +87,7 @@ class ChatStream(OneShotEndpoint):
     async def post(self, request: Request) -> Response:
         """A message; its answer is at ``/chat/stream/{stream_id}`` for an hour."""
         caller = await caller_or_guest(request.headers)
-        body = await valid_body(OneShotChatRequest, request)
+        body = await valid_body(OneShotChatRequest, request, takes_unknown=True)
         turn = await in_database(
             opening.open_passing_turn, caller, translate.messages(body), _choice(body)
         )
@@ -100,9 +101,14 @@ class OneStream(OneShotEndpoint):
         responses={(200, "text/event-stream"): OpenApiTypes.STR},
     )
     async def get(self, request: Request) -> Response:
-        """The answer from its beginning, as it is written. It goes on when the reader goes."""
+        """The answer, as it is written. It goes on when the reader goes; who returns with a
+        `Last-Event-ID` reads on from there, and gets 204 where all was read."""
         caller = await caller_or_guest(request.headers)
-        return EventStream(_frames(await _find(caller, request)), farewell=translate.farewell)
+        stream_id = await _find(caller, request)
+        after = _last_seen(request)
+        if after and await in_database(journal.is_read, stream_id, after):
+            return Response(status_code=204)  # by which a browser's EventSource comes no more
+        return EventStream(_frames(stream_id, after), farewell=translate.farewell)
 
     @extend_schema(summary="Stop an answer (one shot)", responses={200: OpenApiTypes.OBJECT})
     async def delete(self, request: Request) -> Response:
@@ -116,11 +122,12 @@ class OneStream(OneShotEndpoint):
 class Models(OneShotEndpoint):
     @extend_schema(summary="List models (one shot)", responses={200: OpenApiTypes.OBJECT})
     async def get(self, request: Request) -> Response:
-        """The chat models that the caller can use now."""
+        """The chat models that the caller can use now. For OpenAI's clients whose base URL lacks
+        its `/v1` they stand there a second time, as those look for them."""
         caller = await caller_or_guest(request.headers)
         rows = await in_database(access.usable_models, caller)
         chat = [translate.model(row) for row in rows if row.kind == ModelKind.CHAT]
-        return json_response({"models": chat})
+        return json_response({"models": chat, **translate.as_openai_lists(chat)})
 
 
 class Health(OneShotEndpoint):
@@ -154,10 +161,12 @@ async def _vendor_state(database: str) -> str:
 
 
 def _choice(body: dict[str, Any]) -> Choice:
-    params = translate.llm_params(
-        body, temperature=settings.DEFAULT_TEMPERATURE, max_tokens=settings.DEFAULT_MAX_TOKENS
-    )
-    return Choice(model=body.get("model") or None, params=params)
+    usual = {
+        "temperature": settings.DEFAULT_TEMPERATURE,
+        "max_tokens": settings.ONE_SHOT_MAX_TOKENS,
+    }
+    params = translate.llm_params(body)
+    return Choice(model=body.get("model") or None, params=params, usual=usual)
 
 
 async def _find(caller: Caller, request: Request) -> UUID:
@@ -169,10 +178,19 @@ async def _find(caller: Caller, request: Request) -> UUID:
         raise NotFound(_("Stream %(id)s not found") % {"id": text[:100]}) from None
 
 
-async def _frames(stream_id: UUID) -> AsyncGenerator[bytes, None]:
-    async for events in journal.follow(stream_id):
+def _last_seen(request: Request) -> int:
+    given = request.headers.get("last-event-id", "")
+    return int(given[:18]) if given.isascii() and given.isdigit() else 0
+
+
+async def _frames(stream_id: UUID, after: int) -> AsyncGenerator[bytes, None]:
+    async for events in journal.follow(stream_id, after):
         if frames := b"".join(translate.frame(event) for event in events):
             yield frames
+
+
+class Unknown(NothingHere, OneShotEndpoint):
+    """Everything else under ``/chat``."""
 
 
 http_routes = [
@@ -181,4 +199,5 @@ http_routes = [
     route(r"^chat/stream/(?P<stream_id>[^/]+)/?$", OneStream()),
     route(r"^models/?$", Models()),
     route(r"^health/?$", Health()),
+    route(r"^chat/", Unknown()),
 ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Protocol
 
@@ -28,16 +28,10 @@ def messages(body: Mapping[str, Any]) -> list[ChatMessage]:
     return [*system, *(body.get("conversation_history") or []), question]
 
 
-def llm_params(
-    body: Mapping[str, Any], *, temperature: float | None, max_tokens: int | None
-) -> dict[str, Any]:
-    """A model's parameters for a request, with what to send where it says nothing."""
-    asked = body.get("temperature")
-    params = {
-        "temperature": temperature if asked is None else asked,
-        "max_tokens": body.get("max_tokens") or max_tokens,
-    }
-    return {name: value for name, value in params.items() if value is not None}
+def llm_params(body: Mapping[str, Any]) -> dict[str, Any]:
+    """A model's parameters for a request."""
+    names = ("temperature", "max_tokens")
+    return {name: body[name] for name in names if body.get(name) is not None}
 
 
 def answer(told: Mapping[str, Any], model: str, now: datetime) -> dict[str, Any]:
@@ -56,21 +50,28 @@ def answer(told: Mapping[str, Any], model: str, now: datetime) -> dict[str, Any]
 
 
 def frame(event: JournalEvent) -> bytes:
-    """An event as the stream has it; much is nothing."""
+    """An event as the stream has it; much is nothing. Its id is where a reader that returns goes
+    on."""
     if event.type == EventType.STARTED:
-        return _frame({"type": "START", "stream_id": event.data["generation_id"]})
+        return _frame({"type": "START", "stream_id": event.data["generation_id"]}, event.seq)
     if event.type == EventType.TEXT:
-        return _frame({"type": "CHUNK", "content": event.data["text"]})
+        return _frame({"type": "CHUNK", "content": event.data["text"]}, event.seq)
     if not event.is_terminal:
         return b""
     if failure := failure_of(event):
-        return _frame({"type": "ERROR", "error": failure})
-    return _frame({"type": "END", "full_content": event.data["message"]["content"]})
+        return _frame({"type": "ERROR", "error": failure}, event.seq)
+    content = event.data["message"]["content"]
+    return _frame({"type": "END", "full_content": content}, event.seq)
 
 
 def farewell(error: RiniError) -> bytes:
     """The last frame for a caller that may not read on."""
     return _frame({"type": "ERROR", "error": error.detail})
+
+
+def model_name(provider: str, name: str) -> str:
+    """What a request may name, and an answer names."""
+    return f"{provider}/{name}"
 
 
 def model(row: Model) -> dict[str, str]:
@@ -81,8 +82,18 @@ def model(row: Model) -> dict[str, str]:
         "calls tools" if row.tools else "",
     ]
     description = ", ".join([f"{row.name} of {row.provider_id}", *filter(None, abilities)])
-    return {"id": f"{row.provider_id}/{row.name}", "name": row.name, "description": description}
+    name = model_name(row.provider_id, row.name)
+    return {"id": name, "name": row.name, "description": description}
 
 
-def _frame(data: Mapping[str, str]) -> bytes:
-    return sse.encode(json_lines.encoded(data), event="chunk")
+def as_openai_lists(models: Sequence[Mapping[str, str]]) -> dict[str, Any]:
+    """The same models as OpenAI's API lists them."""
+    data = [
+        {"id": one["id"], "object": "model", "created": 0, "owned_by": one["id"].partition("/")[0]}
+        for one in models
+    ]
+    return {"object": "list", "data": data}
+
+
+def _frame(data: Mapping[str, str], seq: int | None = None) -> bytes:
+    return sse.encode(json_lines.encoded(data), event="chunk", id=seq)

@@ -8,6 +8,7 @@ from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from accounts.authentication import Caller, caller_of, visit
 from providers import access, embedding, gateway
@@ -22,7 +23,7 @@ from rini.errors import NotFound, RiniError
 from rini.money import dollars
 from rini.storage.database import in_database
 from rini.translation import gettext as _
-from rini.web.http import Endpoint, json_response, route, unless_disconnected
+from rini.web.http import Endpoint, NothingHere, json_response, route, unless_disconnected
 from rini.web.opened_stream import opened
 from rini.web.parsing import parse_json
 
@@ -91,18 +92,24 @@ class OneModel(OpenAIEndpoint):
         return json_response(_model_object(model))
 
 
-class Unknown(OpenAIEndpoint):
-    """Everything else under ``/v1``: clients read its error too."""
+class Unknown(NothingHere, OpenAIEndpoint):
+    """Everything else under ``/v1``."""
 
-    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        error = NotFound(
-            _("There is no %(method)s %(path)s here; see /docs.")
-            % {"method": scope["method"], "path": scope["path"]}
-        )
-        await self.error_response(error)(scope, receive, send)
+
+def _also(endpoint: OpenAIEndpoint) -> ASGIApp:
+    """The same at another address, which the OpenAPI document does not tell."""
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        await endpoint(scope, receive, send)
+
+    return app
 
 
 http_routes = [
+    # For clients whose base URL lacks its `/v1`.
+    route(r"^chat/completions/?$", _also(ChatCompletions())),
+    route(r"^embeddings/?$", _also(Embeddings())),
+    route(r"^models/(?P<model>.+?)/?$", _also(OneModel())),
     route(r"^v1/chat/completions/?$", ChatCompletions()),
     route(r"^v1/embeddings/?$", Embeddings()),
     route(r"^v1/models/(?P<model>.+?)/?$", OneModel()),

@@ -38,6 +38,7 @@ from rini.web.fields import MetadataField
 from rini.web.http import (
     Endpoint,
     EventStream,
+    NothingHere,
     json_response,
     route,
     unless_disconnected,
@@ -84,7 +85,7 @@ class Sessions(SessionChatEndpoint):
     async def post(self, request: Request) -> Response:
         """Begin a session. It expires after `SESSION_TIMEOUT_HOURS` without access."""
         caller = await caller_or_guest(request.headers)
-        body = await valid_body(NewSession, request, optional=True)
+        body = await valid_body(NewSession, request, optional=True, takes_unknown=True)
         timeout = timedelta(hours=settings.SESSION_TIMEOUT_HOURS)
         metadata = body.get("metadata") or {}
         session = await in_database(lifetime.create, caller.user, timeout, metadata)
@@ -178,17 +179,17 @@ class Health(SessionChatEndpoint):
 async def _start(request: Request) -> Running:
     """Begin the answer that a request for a chat asks for."""
     caller = await caller_or_guest(request.headers)
-    body = await valid_body(SessionChatRequest, request)
+    body = await valid_body(SessionChatRequest, request, takes_unknown=True)
     session = await _use(caller, body["session_id"])
     own_model = await own_server.model()
-    if own_model is None and not settings.DEFAULT_MODEL:
-        raise ProviderUnavailable(_("Neither LLM_SERVER_URL nor DEFAULT_MODEL is set."))
     choice = Choice(
         provider=own_server.SLUG if own_model else None,
-        model=own_model or settings.DEFAULT_MODEL,
-        params=translate.llm_params(
-            body, temperature=settings.DEFAULT_TEMPERATURE, max_tokens=settings.DEFAULT_MAX_TOKENS
-        ),
+        model=own_model,
+        params=translate.llm_params(body),
+        usual={
+            "temperature": settings.DEFAULT_TEMPERATURE,
+            "max_tokens": settings.DEFAULT_MAX_TOKENS,
+        },
         context_messages=settings.MAX_CONTEXT_MESSAGES,
     )
     turn = await in_database(opening.open_turn, caller, session.id, choice, text=body["message"])
@@ -220,6 +221,10 @@ async def _llm_server_state(database: str) -> str:
     return "connected" if await reachability.is_reachable(slug) else "disconnected"
 
 
+class Unknown(NothingHere, SessionChatEndpoint):
+    """Everything else under ``/api/sessions``."""
+
+
 http_routes = [
     route(r"^api/sessions/?$", Sessions()),
     route(r"^api/sessions/(?P<session_id>[^/]+)/?$", OneSession()),
@@ -227,4 +232,5 @@ http_routes = [
     route(r"^api/chat/?$", Chat()),
     route(r"^api/chat/stream/?$", ChatStream()),
     route(r"^api/health/?$", Health()),
+    route(r"^api/sessions/", Unknown()),
 ]

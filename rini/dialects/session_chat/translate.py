@@ -65,16 +65,12 @@ def answer(message: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def llm_params(
-    body: Mapping[str, Any], *, temperature: float | None, max_tokens: int | None
-) -> dict[str, Any]:
-    """A model's parameters for a request, with what to send where it says nothing."""
-    asked = body.get("temperature")
-    if body.get("do_sample") is False:
-        asked = 0.0
+def llm_params(body: Mapping[str, Any]) -> dict[str, Any]:
+    """A model's parameters for a request."""
+    is_greedy = body.get("do_sample") is False
     params = {
-        "temperature": temperature if asked is None else asked,
-        "max_tokens": body.get("max_new_tokens") or max_tokens,
+        "temperature": 0.0 if is_greedy else body.get("temperature"),
+        "max_tokens": body.get("max_new_tokens"),
     }
     return {name: value for name, value in params.items() if value is not None}
 

@@ -8,9 +8,10 @@ from django.conf import settings
 
 from accounts import tokens
 from accounts.authentication import Caller
-from providers import keys, lending
-from providers.models import ApiKey, Model, Provider, WireKind
+from providers import keys, lending, served
+from providers.models import ApiKey, Model, ModelKind, Provider, WireKind
 from providers.offline import models as offline
+from providers.types import Target
 from providers.vendors import VENDORS
 
 DEMO = "demo/demo"
@@ -18,9 +19,48 @@ DEMO = "demo/demo"
 
 def usable_models(caller: Caller) -> list[Model]:
     """The models that `caller` has a key and permission for, with their providers."""
-    slugs = usable_providers(caller, Provider.objects.all())
-    rows = Model.objects.select_related("provider").filter(provider__in=slugs, enabled=True)
+    providers = list(Provider.objects.all())
+    slugs = usable_providers(caller, providers)
+    known = Model.objects.select_related("provider").filter(provider__in=slugs)
+    names = {(row.provider_id, row.name) for row in known}
+    served = [
+        row
+        for provider in providers
+        if provider.slug in slugs
+        for row in served_models(provider)
+        if (row.provider_id, row.name) not in names
+    ]
+    rows = [*(row for row in known if row.enabled), *served]
     return [row for row in rows if allows(caller, row) and not missing_here(row)]
+
+
+def served_models(provider: Provider) -> list[Model]:
+    """The models that a server of one's own lists itself; none for a vendor."""
+    return [unlisted(provider, name) for name in served.names(_server(provider))]
+
+
+def served_name(provider: Provider, name: str) -> str:
+    """The name of the model `name` at a server of one's own; empty where it lists none such."""
+    return served.serves(_server(provider), name)
+
+
+def is_own_server(provider: Provider) -> bool:
+    """Whether a provider is a server of one's own, which may serve any model and lists it."""
+    return bool(provider.any_model and not provider.needs_key and address_of(provider))
+
+
+def unlisted(provider: Provider, name: str, kind: str = "") -> Model:
+    """A model that the catalogue does not know; what it can do its server decides."""
+    is_embedding = "embed" in name.lower()
+    usual = ModelKind.EMBEDDING if is_embedding else ModelKind.CHAT
+    return Model(provider=provider, name=name, kind=kind or usual, vision=True, tools=True)
+
+
+def _server(provider: Provider) -> Target:
+    if not (provider.enabled and is_own_server(provider)):
+        return Target(provider.slug, "", "", "")
+    key = keys.operators_key(provider)
+    return Target(provider.slug, provider.wire, "", address_of(provider), key)
 
 
 def usable_providers(caller: Caller, rows: Iterable[Provider]) -> set[str]:

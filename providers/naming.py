@@ -116,7 +116,7 @@ def _unlisted(slug: str, name: str, kind: str) -> Model:
     provider = find_provider(slug)
     if provider.any_model:
         name = name.removeprefix(f"{slug}/")
-        return Model(provider=provider, name=name, kind=kind, vision=True, tools=True)
+        return access.unlisted(provider, access.served_name(provider, name) or name, kind)
     names = provider.models.filter(kind=kind, enabled=True).values_list("name", flat=True)
     raise _not_found(
         _("%(provider)s has no %(kind)s model %(name)s.%(near)s")
@@ -128,6 +128,9 @@ def _unlisted_or_bare(model: str, kind: str) -> Model:
     head, __, tail = model.partition("/")
     if tail and _provider(head) is not None:
         return _unlisted(head, tail, kind)
+    for provider in Provider.objects.filter(enabled=True, any_model=True, needs_key=False):
+        if name := access.served_name(provider, model):
+            return access.unlisted(provider, name, kind)
     known = Model.objects.filter(kind=kind, enabled=True, provider__enabled=True)
     by_either_name = {name: str(row) for row in known for name in (row.name, str(row))}
     near = _listed(by_either_name[name] for name in _close(model, by_either_name))

@@ -34,7 +34,7 @@ async def perform(call: Call, request: web.Request) -> web.StreamResponse:
         await asyncio.Event().wait()
     if script.failure:
         return _failure(call, vendor)
-    if call.method == "GET":
+    if call.method == "GET" and script.raw is None:
         return web.json_response(vendor.models())
     if call.body.get("stream") or ":streamGenerateContent" in call.path:
         return await _stream(call, request, vendor)

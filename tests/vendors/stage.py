@@ -159,9 +159,11 @@ class Stage:
         vendor = request.match_info["vendor"]
         port = request.transport.get_extra_info("peername")[1] if request.transport else 0
         call = Call(vendor, request.method, f"/{path}", headers, body, model, key, port, script)
-        with self._changed:
-            self.calls.append(call)
-            self._changed.notify_all()
+        # Rini asks its own server for its models whenever it does not know them: no test's doing.
+        if request.method != "GET" or key:
+            with self._changed:
+                self.calls.append(call)
+                self._changed.notify_all()
         return call
 
     def _script(self, method: str, model: str | None, key: str) -> Script:

@@ -368,3 +368,70 @@ def test_a_lost_file_is_told_as_lost(alice: User, session: str, stage: Stage) ->
     body = {"text": "그래도", "provider": "local", "model": "seeing", "session_id": session}
     assert alice.post("/llm/text-completion/", json=body).status_code == 200
     assert GONE in json.dumps(stage.wait_for_call(2).body)
+
+
+def photo(kind: str, orientation: int = 1) -> bytes:
+    """Half red, half blue, 40 × 20, with the place where it was taken."""
+    image = Image.new("RGB", (40, 20), "#ff0000")
+    image.paste("#0000ff", (20, 0, 40, 20))
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    exif.get_ifd(0x8825)[1] = "N"
+    exif[0x010F] = "A camera of 서울"
+    buffer = io.BytesIO()
+    image.save(buffer, kind, exif=exif)
+    return buffer.getvalue()
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP"])
+def test_what_a_camera_wrote_beside_its_picture_reaches_nobody(
+    alice: User, stage: Stage, session: str, kind: str
+) -> None:
+    answer = look(alice, photo(kind), session_id=session)
+    assert answer.status_code == 200, answer.text
+    [sent] = images_in(stage.wait_for_call())
+    message = Message.objects.get(file_reference__gt="")
+    kept = alice.get(f"/messages/{message.pk}/file").content
+    for data in (sent, kept):
+        image = Image.open(io.BytesIO(data))
+        assert image.format == kind
+        assert not image.getexif()
+        assert b"camera of" not in data
+
+
+@pytest.mark.parametrize(
+    ("orientation", "size", "first"),
+    [(1, (40, 20), 0), (3, (40, 20), 2), (6, (20, 40), 0), (8, (20, 40), 2)],
+)
+def test_a_picture_is_turned_as_its_camera_was_held(
+    alice: User, stage: Stage, orientation: int, size: tuple[int, int], first: int
+) -> None:
+    assert look(alice, photo("JPEG", orientation)).status_code == 200
+    [sent] = images_in(stage.wait_for_call())
+    image = Image.open(io.BytesIO(sent)).convert("RGB")
+    assert image.size == size
+    pixel: Any = image.getpixel((2, 2))
+    assert pixel[first] > 200
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "GIF"])
+@pytest.mark.parametrize("part", [0.5, 0.9])
+def test_a_picture_that_breaks_off_is_refused_before_it_is_kept(
+    alice: User, stage: Stage, session: str, kind: str, part: float
+) -> None:
+    noise = Image.effect_noise((300, 300), 90)
+    buffer = io.BytesIO()
+    noise.save(buffer, kind)
+    data = buffer.getvalue()
+    answer = look(alice, data[: int(len(data) * part)], session_id=session)
+    assert answer.status_code == 400, answer.text
+    assert "image_file" in answer.json()["errors"]
+    assert stage.calls == []
+    assert files() == []
+    assert look(alice, data, session_id=session).status_code == 200
+
+
+def test_a_picture_without_a_cameras_words_goes_on_as_it_is(alice: User, stage: Stage) -> None:
+    data = picture("JPEG", (64, 64), quality=80)
+    assert look(alice, data).status_code == 200
+    assert images_in(stage.wait_for_call()) == [data]

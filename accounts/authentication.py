@@ -138,6 +138,7 @@ async def visit(
     if done:
         rest_on(caller)
         return done[0]
+    # Its requests are counted in Valkey first, without a connection; the work is a second visit.
     return await in_database(done_for, await admitted(caller))
 
 
@@ -232,6 +233,7 @@ def _by_access_token(raw: str) -> Caller:
         raise NotAuthenticated(_(MALFORMED)) from None
     found = selected(User, _BY_LOGIN, [claims.user_id, claims.login_id])
     user = next(iter(found), None) or _user(claims.user_id)
+    # In the order of what the caller can do about it: renew, ask the operator, log in anew.
     _raise(revocation.refusal_of_access_token(claims.expires_at, is_login_open=True))
     _raise(revocation.refusal_of_user(user.is_active if user else None))
     _raise(revocation.refusal_of_access_token(claims.expires_at, is_login_open=bool(found)))

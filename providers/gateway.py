@@ -96,7 +96,7 @@ class Call(Metered):
         status = UsageStatus.FAILED
         try:
             completion = await self._complete()
-            self._read(as_chunk(completion))
+            self._read(as_chunk(completion))  # one reader of usage for streams and whole answers
             status = self._status()
         except asyncio.CancelledError:
             status = UsageStatus.STOPPED
@@ -121,12 +121,13 @@ class Call(Metered):
 
     async def _metered(self) -> AsyncGenerator[tuple[Chunk, Sequence[Event]], None]:
         await self._place()
-        status = UsageStatus.FAILED
+        status = UsageStatus.FAILED  # in every ending that nobody has foreseen
         pieces = Pieces(self._stream(), lasting=self._thinks)
         try:
             while (chunk := await pieces.next()) is not None:
                 yield chunk, self._read(chunk)
             status = self._status()
+        # A reader leaves in two ways: its task is cancelled, or it closes this generator.
         except (asyncio.CancelledError, GeneratorExit):
             status = UsageStatus.STOPPED
             await uninterrupted(self._read_on(pieces))
@@ -135,6 +136,7 @@ class Call(Metered):
             self._failed(error)
             raise
         finally:
+            # The vendor first: it writes on, and is paid, while settling may wait for the database.
             await uninterrupted(pieces.close())
             await self._settle(status)
 
@@ -194,6 +196,7 @@ class Call(Metered):
         """
         if told.is_known:
             return told
+        # No vendor bills a call that it refused or failed before it answered.
         if status == UsageStatus.FAILED and self._first_token_at is None:
             return Usage(input_tokens=0, output_tokens=0)
         estimated_input = self._estimated_input()

@@ -124,6 +124,7 @@ class Writer:
 
     async def _run(self) -> None:
         while self._waiting:
+            # Readers of this process have the events already; it is those elsewhere who wait.
             await asyncio.sleep(settings.JOURNAL_FLUSH_SECONDS)
             self._in_flight, self._waiting = self._waiting, set()
             try:
@@ -144,6 +145,8 @@ class Writer:
                 journal.fenced()
 
 
+# FOR SHARE waits for whoever is ending the generation, so that nothing follows its last event. On
+# a conflict the segment is there: it was stored by a try whose answer got lost.
 _STORE = """
     WITH fresh AS (
         SELECT * FROM unnest(%s::uuid[], %s::int[], %s::int[], %s::jsonb[])

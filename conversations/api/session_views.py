@@ -22,6 +22,7 @@ from rini.storage import database
 from rini.web import query
 from rini.web.api_schema import problems
 from rini.web.http import validated
+from rini.web.parsing import FileParser
 from rini.web.routes import Resource
 
 _FILTERS = [
@@ -88,7 +89,7 @@ class SessionViewSet(ListModelMixin, RetrieveModelMixin, Resource[Session]):
         request=ImportedFile,
         responses={201: SessionSerializer, **problems(400, 401, 413, 503)},
     )
-    @action(detail=False, methods=["post"], url_path="import")
+    @action(detail=False, methods=["post"], url_path="import", parser_classes=[FileParser])
     def import_(self, request: Request) -> Response:
         """Make a session of Rini's JSON, or of one conversation of ChatGPT's export; of a list of
         those (the whole `conversations.json`) a list of sessions."""

@@ -189,6 +189,7 @@ def validated(
     """
     if not isinstance(body, dict):
         raise InvalidInput(errors={"body": [_("Give a JSON object.")]})
+    # A serializer with options holds its instance: those are made for one body.
     reader = serializer_class(**options) if options else _reader(serializer_class, get_language())
     wrong: dict[str, list[str]] = {}
     if is_form:
@@ -272,7 +273,7 @@ class EventStream(Response):
             headers={"Cache-Control": "no-cache", "X-Accel-Buffering": "no", **(headers or {})},
             media_type="text/event-stream",
         )
-        del self.headers["content-length"]
+        del self.headers["content-length"]  # starlette takes a stream for an empty body
         self.frames = frames
         self.keepalive = keepalive
         self.farewell = farewell or _farewell
@@ -286,6 +287,7 @@ class EventStream(Response):
                 "headers": self.raw_headers,
             }
         )
+        # Two tasks, for each waits for somebody else: the model, and the reader's going.
         sending = asyncio.create_task(self._send_frames(send))
         gone = asyncio.create_task(_disconnected(receive))
         with standing.losing() as lost:

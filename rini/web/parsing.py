@@ -19,7 +19,7 @@ from rini.web.body_limit import SMALL, announced
 
 R = TypeVar("R")
 # The escape for NUL, but not a backslash (escaped) in front of a text that reads u0000.
-_NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
+_NUL = re.compile(rb"(?<!\\)((?:\\\\)*)\\u0000")
 
 
 class JSONParser(BaseParser):
@@ -34,6 +34,19 @@ class JSONParser(BaseParser):
         parser_context: Mapping[str, Any] | None = None,
     ) -> Any:
         return parse_json(stream.read())
+
+
+class FileParser(JSONParser):
+    """For files that other programs wrote: a NUL in one of their texts becomes U+FFFD, and the rest
+    is read."""
+
+    def parse(
+        self,
+        stream: IO[Any],
+        media_type: str | None = None,
+        parser_context: Mapping[str, Any] | None = None,
+    ) -> Any:
+        return parse_json(_NUL.sub(rb"\1\\ufffd", stream.read()))
 
 
 async def read_body(request: Request) -> bytes:

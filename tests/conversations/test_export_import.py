@@ -274,3 +274,68 @@ def test_a_message_of_chatgpt_that_makes_no_sense_is_left_out(alice: User, messa
     mapping = {"a": node(None, message), "b": node("a", said("남는 말", create_time="never"))}
     made = imported(alice, {**CHATGPT, "mapping": mapping})
     assert [m["content"] for m in messages(alice, made["id"])] == ["남는 말"]
+
+
+def content(kind: str, **fields: Any) -> dict[str, Any]:
+    return {"content_type": kind, **fields}
+
+
+SPOKEN = content(
+    "multimodal_text",
+    parts=[
+        content("audio_transcription", text="오늘 날씨 어때?", direction="in"),
+        content("real_time_user_audio_video_asset_pointer", frames_asset_pointers=[]),
+    ],
+)
+SHOWN = content("multimodal_text", parts=[content("image_asset_pointer", asset_pointer="x://1")])
+CODE = content("code", language="python", text="print('안녕')")
+THOUGHT = content("thoughts", thoughts=[{"summary": "생각", "content": "곰곰이."}])
+
+
+@pytest.mark.parametrize(
+    ("role", "given", "content_", "reasoning"),
+    [
+        ("user", SPOKEN, "오늘 날씨 어때?", ""),
+        ("user", SHOWN, "[an image that the export only points at]", ""),
+        ("assistant", CODE, "```python\nprint('안녕')\n```", ""),
+        ("assistant", {**CODE, "language": "unknown"}, "```\nprint('안녕')\n```", ""),
+        ("assistant", THOUGHT, "", "생각\n곰곰이."),
+    ],
+)
+def test_what_was_spoken_shown_coded_and_thought_comes_in(
+    alice: User, role: str, given: dict[str, Any], content_: str, reasoning: str
+) -> None:
+    message = {"author": {"role": role}, "content": given, "recipient": "all"}
+    made = imported(alice, {**CHATGPT, "mapping": {"a": node(None, message)}})
+    [told] = alice.get(f"/sessions/{made['id']}/messages/").json()
+    assert (told["content"], told["reasoning"]) == (content_, reasoning)
+
+
+def test_what_is_left_out_is_counted(alice: User) -> None:
+    hidden = {**said("몰래"), "metadata": {"is_visually_hidden_from_conversation": True}}
+    tool = {"author": {"role": "tool"}, "content": content("execution_output", text="4")}
+    odd = {"author": {"role": "assistant"}, "content": content("tether_quote", text="x")}
+    mapping = {
+        "a": node(None, said("안녕")),
+        "b": node("a", hidden),
+        "c": node("b", tool),
+        "d": node("c", tool),
+        "e": node("d", odd),
+    }
+    made = imported(alice, {**CHATGPT, "mapping": mapping})
+    assert made["metadata"]["imported_from"] == "chatgpt"
+    assert made["metadata"]["left_out"] == {"hidden": 1, "tool": 2, "tether_quote": 1}
+
+
+def test_what_was_archived_and_starred_stays_so(alice: User) -> None:
+    made = imported(alice, {**CHATGPT, "is_archived": True, "is_starred": True})
+    assert (made["archived"], made["pinned"]) == (True, True)
+
+
+def test_one_nul_somewhere_does_not_refuse_a_file(alice: User) -> None:
+    mapping = {"a": node(None, said("앞\x00뒤")), "b": node("a", said("C:\\u0000 is a path"))}
+    made = imported(alice, {**CHATGPT, "title": "제\x00목", "mapping": mapping})
+    texts = [
+        message["content"] for message in alice.get(f"/sessions/{made['id']}/messages/").json()
+    ]
+    assert texts == ["앞\ufffd뒤", "C:\\u0000 is a path"]

@@ -7,7 +7,7 @@ from typing import Any
 from django.contrib import admin
 from django.http import HttpRequest
 
-from conversations.models import Generation, JournalSegment, Message, Session
+from conversations.models import Generation, JournalSegment, Message, Session, SessionImport
 from rini.admin import ReadOnlyAdmin
 
 
@@ -53,3 +53,12 @@ class GenerationAdmin(ReadOnlyAdmin):
     search_fields = ["=id", "=session__id", "user__username"]
     list_select_related = ["user"]
     show_full_result_count = False
+
+
+@admin.register(SessionImport)
+class SessionImportAdmin(ReadOnlyAdmin):
+    may = frozenset({"delete"})
+    list_display = ["id", "user", "status", "taken", "total", "created_at", "ended_at"]
+    list_filter = ["status", "created_at"]
+    search_fields = ["=id", "user__username"]
+    list_select_related = ["user"]

@@ -323,3 +323,44 @@ class JournalSegment(models.Model):
 
     def __str__(self) -> str:
         return f"{self.generation_id} {self.first_seq}–{self.last_seq}"
+
+
+class ImportStatus(models.TextChoices):
+    WAITING = "waiting", _("waiting")
+    RUNNING = "running", _("running")
+    DONE = "done", _("done")
+    FAILED = "failed", _("failed")
+    CANCELLED = "cancelled", _("cancelled")
+
+
+class SessionImport(models.Model):
+    """A file of many conversations, taken in one after the other in the background.
+
+    `taken` is how many have been dealt with, those too that were refused; it is written together
+    with what the conversation became, so that none comes twice or is lost, whoever dies.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    user = models.ForeignKey(User, models.CASCADE, related_name="imports", verbose_name=_("user"))
+    status = models.CharField(
+        _("status"), max_length=10, choices=ImportStatus.choices, default=ImportStatus.WAITING
+    )
+    file_reference = models.CharField(max_length=200, blank=True)
+    total = models.PositiveIntegerField(_("conversations"))
+    taken = models.PositiveIntegerField(_("dealt with"), default=0)
+    session_ids = models.JSONField(_("sessions"), default=list)
+    refusals = models.JSONField(_("refusals"), default=list)
+    """``[{"conversation": 12, "detail": "…"}]``, by its place in the file, from 0."""
+    worked_at = models.DateTimeField(_("last worked on"), default=timezone.now)
+    created_at = models.DateTimeField(_("created at"), default=timezone.now, editable=False)
+    ended_at = models.DateTimeField(_("ended at"), null=True)
+
+    objects = OwnedQuerySet["SessionImport"].as_manager()
+
+    class Meta:
+        verbose_name = _("import")
+        verbose_name_plural = _("imports")
+        indexes = [models.Index(fields=["user", "-created_at"], name="import_by_user")]
+
+    def __str__(self) -> str:
+        return str(self.id)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from datetime import timedelta
+from uuid import UUID
 
 import structlog
 from celery import shared_task
@@ -19,13 +20,14 @@ from conversations.answering import endings, journal
 from conversations.answering.endings import Ending
 from conversations.answering.events import EventType, text_of
 from conversations.digests import summaries, summarising, titles
-from conversations.files import attachments
+from conversations.files import attachments, import_jobs
 from conversations.models import Generation, GenerationStatus, JournalSegment, Session
 from providers import asking, token_counts
 from providers.asking import Question
 from providers.tasks import interrupted
 from rini.errors import RiniError
-from rini.storage import heartbeat
+from rini.storage import files, heartbeat
+from rini.storage.background import enqueue
 
 log = structlog.get_logger(__name__)
 
@@ -107,9 +109,24 @@ def _ask(question: Question) -> str:
 
 
 @shared_task
+def import_sessions(job_id: str) -> None:
+    """Take in a file of conversations."""
+    import_jobs.work_on(UUID(job_id))
+
+
+@shared_task
+def requeue_imports() -> int:
+    """Queue the imports that a dead worker left, or that never reached one; how many."""
+    jobs = list(import_jobs.left_behind())
+    for job in jobs:
+        enqueue(import_jobs.WORK, str(job.pk))
+    return len(jobs)
+
+
+@shared_task
 def sweep_files() -> int:
-    """Delete the files that no message has; how many."""
-    return attachments.sweep()
+    """Delete the files that no message and no import has; how many."""
+    return attachments.sweep() + files.sweep(import_jobs.FOLDER, import_jobs.used)
 
 
 @shared_task

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from conversations.api.generation_views import GenerationViewSet
+from conversations.api.import_views import SessionImportViewSet
 from conversations.api.message_views import MessageViewSet, SessionMessageViewSet
 from conversations.api.search_views import SearchViewSet
 from conversations.api.session_views import SessionViewSet
@@ -12,6 +13,7 @@ from rini.web.routes import UUID_PATTERN, Router
 _SESSION = f"sessions/(?P<session_id>{UUID_PATTERN})"
 
 router = Router()
+router.register("sessions/imports", SessionImportViewSet)
 router.register("sessions", SessionViewSet)
 router.register(_SESSION, WholeSessionViewSet)
 router.register(f"{_SESSION}/messages", SessionMessageViewSet)

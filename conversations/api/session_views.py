@@ -14,8 +14,9 @@ from rest_framework.response import Response
 
 from accounts.authentication import caller_in
 from conversations import lifetime, search, sessions
+from conversations.api.import_views import SessionImportSerializer
 from conversations.api.serializers import SessionSerializer
-from conversations.files import importing
+from conversations.files import import_jobs, importing
 from conversations.files.import_format import ImportedFile
 from conversations.models import Session
 from rini.storage import database
@@ -87,14 +88,26 @@ class SessionViewSet(ListModelMixin, RetrieveModelMixin, Resource[Session]):
     @extend_schema(
         summary="Import sessions",
         request=ImportedFile,
-        responses={201: SessionSerializer, **problems(400, 401, 413, 503)},
+        responses={
+            201: SessionSerializer,
+            202: SessionImportSerializer,
+            **problems(400, 401, 413, 503),
+        },
     )
     @action(detail=False, methods=["post"], url_path="import", parser_classes=[FileParser])
     def import_(self, request: Request) -> Response:
         """Make a session of Rini's JSON, or of one conversation of ChatGPT's export; of a list of
-        those (the whole `conversations.json`) a list of sessions."""
+        those (the whole `conversations.json`) a list of sessions. A list of more than 50, or of
+        more than 2 MB, is taken in in the background: 202, and how far it is at
+        `GET /sessions/imports/{id}`."""
         database.give_back()  # what comes now takes seconds: parsing the file, and reading it
-        made = importing.from_file(caller_in(request).user, request.data)
+        document, size = request.data, int(request.META.get("CONTENT_LENGTH") or 0)
+        user = caller_in(request).user
+        if import_jobs.is_large(document, size):
+            return Response(
+                SessionImportSerializer(import_jobs.begin(user, list(document))).data, 202
+            )
+        made = importing.from_file(user, document)
         return Response(self.get_serializer(made, many=isinstance(made, list)).data, 201)
 
     def _change(self, request: Request, *, partial: bool) -> Response:

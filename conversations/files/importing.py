@@ -33,7 +33,7 @@ _turn = threading.BoundedSemaphore(1)
 
 
 @dataclass(frozen=True, slots=True)
-class _Ready:
+class Ready:
     """A session of a file, read: `terms` are its messages', for searching."""
 
     file: Mapping[str, Any]
@@ -51,9 +51,9 @@ def from_file(user: User, document: Any) -> Session | list[Session]:
     database.give_back()
     with _one_at_a_time():
         many = isinstance(document, list)
-        ready = [_read(one, f"{place}" if many else "") for place, one in _numbered(document)]
+        ready = [read(one, f"{place}" if many else "") for place, one in _numbered(document)]
         with transaction.atomic():
-            stored = [_store(user, one) for one in ready]
+            stored = [store(user, one) for one in ready]
     return stored if many else stored[0]
 
 
@@ -72,12 +72,16 @@ def _numbered(document: Any) -> Iterator[tuple[int, Any]]:
     return enumerate(conversations)
 
 
-def _read(document: Any, place: str) -> _Ready:
+def read(document: Any, place: str = "") -> Ready:
+    """A session of a file, to be stored; `place` is where it stands in a list. Needs no database.
+
+    Raises `InvalidInput` that says where it is wrong.
+    """
     if place or (isinstance(document, dict) and "mapping" in document):
         document = chatgpt.read(document, place)
     file = _validated(document, f"{place}." if place else "")
     contents = [told["content"] for told in file["messages"]]
-    return _Ready(
+    return Ready(
         file,
         [token_counts.count(text) for text in contents],
         [lexical.tsvector(t) for t in contents],
@@ -99,7 +103,8 @@ def _validated(document: Any, at: str = "") -> dict[str, Any]:
     return dict(file.validated_data)
 
 
-def _store(user: User, ready: _Ready) -> Session:
+def store(user: User, ready: Ready) -> Session:
+    """In the current transaction. Raises `StorageFull`."""
     file = ready.file
     size = sum(len(told["content"].encode()) for told in file["messages"])
     room.take(user.pk, file["session"]["system_prompt"], size=size, messages=len(file["messages"]))

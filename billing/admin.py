@@ -10,15 +10,18 @@ from django.contrib import admin
 from django.core.paginator import Paginator
 from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.http import HttpRequest, HttpResponse
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.functional import cached_property
+from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
 
 from accounts import security_log
-from accounts.models import EventName
+from accounts.models import ApiToken, EventName, User
+from accounts.throttles import account_of
 from billing import budgets, corrections
 from billing.counters import Counter
-from billing.models import Budget, Hold, Price, UsageRecord
+from billing.models import Budget, Hold, Price, Scope, UsageRecord
 from billing.price_form import RATES, DollarsField, PriceForm
 from rini.admin import ReadOnlyAdmin
 from rini.asking_first import ask_first, note
@@ -210,6 +213,14 @@ def _with_amounts(model: Any, **amounts: str) -> list[str]:
 
 class BudgetForm(forms.ModelForm[Budget]):
     limit_nano = DollarsField(label=_("limit, $"))
+    subject_id = forms.CharField(
+        label=_("whose"),
+        required=False,
+        help_text=_(
+            "A user's name, address or id; of an API token or a session its id; empty for the "
+            "installation."
+        ),
+    )
 
     class Meta:
         model = Budget
@@ -220,6 +231,16 @@ class BudgetForm(forms.ModelForm[Budget]):
         if self.instance.limit_nano is not None:
             self.initial["limit_nano"] = dollars(self.instance.limit_nano)
 
+    def clean(self) -> dict[str, Any] | None:
+        cleaned = super().clean() or self.cleaned_data
+        try:
+            cleaned["subject_id"] = _subject(
+                str(cleaned.get("scope")), str(cleaned.get("subject_id") or "").strip()
+            )
+        except forms.ValidationError as error:
+            self.add_error("subject_id", error)
+        return cleaned
+
     def clean_timezone(self) -> str:
         name = str(self.cleaned_data["timezone"])
         if not is_timezone(name):
@@ -227,10 +248,28 @@ class BudgetForm(forms.ModelForm[Budget]):
         return name
 
 
+def _subject(scope: str, given: str) -> UUID | None:
+    """Whose a budget is to be, by what an operator calls them. Raises ValidationError."""
+    if scope == Scope.INSTALLATION or not given:
+        return None
+    if scope == Scope.USER and (
+        user := account_of(given) or User.objects.filter(email__iexact=given).first()
+    ):
+        return user.pk
+    try:
+        identity = UUID(given)
+    except ValueError:
+        raise forms.ValidationError(_("There is nobody of that name.")) from None
+    owners: dict[str, Any] = {Scope.USER: User, Scope.TOKEN: ApiToken}
+    if scope in owners and not owners[scope].objects.filter(pk=identity).exists():
+        raise forms.ValidationError(_("Nobody has this id."))
+    return identity
+
+
 @admin.register(Budget)
 class BudgetAdmin(admin.ModelAdmin[Budget]):
     form = BudgetForm
-    list_display = ("scope", "subject_id", "limit", "period", "timezone", "hard", "spent", "left")
+    list_display = ("scope", "whose", "limit", "period", "timezone", "hard", "spent", "left")
     list_filter = ("scope", "period", "hard")
     search_fields = ("=subject_id",)
     ordering = ("scope", "-created_at")
@@ -245,6 +284,15 @@ class BudgetAdmin(admin.ModelAdmin[Budget]):
         budgets.remove(queryset)
 
     limit = _in_dollars("limit_nano", _("limit"))
+
+    @admin.display(description=_("whose"))
+    def whose(self, budget: Budget) -> str:
+        if budget.scope != Scope.USER or budget.subject_id is None:
+            return str(budget.subject_id or "–")
+        user = User.objects.filter(pk=budget.subject_id).first()
+        address = reverse("admin:accounts_user_change", args=[budget.subject_id])
+        link = '<a href="{}">{}</a>'
+        return format_html(link, address, user) if user else str(budget.subject_id)
 
     @admin.display(description=_("spent"))
     def spent(self, budget: Budget) -> str | None:

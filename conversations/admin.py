@@ -4,10 +4,22 @@ from __future__ import annotations
 
 from typing import Any
 
+from asgiref.sync import async_to_sync
 from django.contrib import admin
+from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext
 
-from conversations.models import Generation, JournalSegment, Message, Session, SessionImport
+from conversations.answering import stopping
+from conversations.models import (
+    Generation,
+    GenerationStatus,
+    JournalSegment,
+    Message,
+    Session,
+    SessionImport,
+)
 from rini.admin import ReadOnlyAdmin
 
 
@@ -28,6 +40,7 @@ class JournalInline(admin.TabularInline[JournalSegment, Generation]):
 @admin.register(Session)
 class SessionAdmin(ReadOnlyAdmin):
     may = frozenset({"delete"})
+    ordering = ["-created_at"]
     list_display = ["id", "alias", "user", "model", "created_at", "last_accessed", "archived"]
     list_filter = ["archived", "memory_mode", "created_at"]
     search_fields = ["=id", "alias", "user__username"]
@@ -38,6 +51,7 @@ class SessionAdmin(ReadOnlyAdmin):
 @admin.register(Message)
 class MessageAdmin(ReadOnlyAdmin):
     may = frozenset({"delete"})
+    ordering = ["-id"]
     list_display = ["id", "session_id", "role", "status", "provider", "model_used", "created_at"]
     list_filter = ["role", "status", "provider", "created_at"]
     search_fields = ["=session__id"]
@@ -46,6 +60,8 @@ class MessageAdmin(ReadOnlyAdmin):
 
 @admin.register(Generation)
 class GenerationAdmin(ReadOnlyAdmin):
+    ordering = ["-created_at"]
+    actions = ["stop"]
     may = frozenset({"delete"})
     inlines = [JournalInline]
     list_display = ["id", "user", "provider", "model", "status", "created_at", "finished_at"]
@@ -54,10 +70,24 @@ class GenerationAdmin(ReadOnlyAdmin):
     list_select_related = ["user"]
     show_full_result_count = False
 
+    @admin.action(
+        description=_("Stop: the text so far stays, and is billed"), permissions=["delete"]
+    )
+    def stop(self, request: HttpRequest, generations: QuerySet[Generation]) -> None:
+        running = generations.filter(status=GenerationStatus.RUNNING).select_related("user")
+        for generation in (stopped := list(running)):
+            async_to_sync(stopping.stop)(generation.user, generation.id)
+        self.message_user(
+            request,
+            ngettext("%d answer is stopped.", "%d answers are stopped.", len(stopped))
+            % len(stopped),
+        )
+
 
 @admin.register(SessionImport)
 class SessionImportAdmin(ReadOnlyAdmin):
     may = frozenset({"delete"})
+    ordering = ["-created_at"]
     list_display = ["id", "user", "status", "taken", "total", "created_at", "ended_at"]
     list_filter = ["status", "created_at"]
     search_fields = ["=id", "user__username"]

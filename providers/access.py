@@ -91,6 +91,22 @@ def usual_model(caller: Caller) -> str | None:
     return next((n for n in usable if tokens.allows(caller.token, *n.split("/", 1))), None)
 
 
+def usual_embedding_model(caller: Caller, provider: str | None) -> str | None:
+    """The same for texts to embed, of a provider that is named or of the first that is usable."""
+    slugs = usable_providers(caller, Provider.objects.all()) if provider is None else {provider}
+    names = (f"{row.slug}/{row.embedding_model}" for row in VENDORS if row.embedding_model)
+    usable = (name for name in names if name.partition("/")[0] in slugs)
+    return next((n for n in usable if tokens.allows(caller.token, *n.split("/", 1))), None)
+
+
+def needs_litellm() -> bool:
+    """Whether some provider that has a key is spoken to through litellm."""
+    rows = Provider.objects.filter(wire=WireKind.LITELLM, enabled=True)
+    return any(
+        keys.has_operators_key(row) or ApiKey.objects.filter(provider=row).exists() for row in rows
+    )
+
+
 def allows(caller: Caller, model: Model) -> bool:
     """Whether the caller's token is for the model."""
     return tokens.allows(caller.token, model.provider_id, model.name)

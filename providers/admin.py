@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from typing import Any
+from urllib.parse import urlsplit
 
+from asgiref.sync import async_to_sync
 from django import forms
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.html import format_html
@@ -14,7 +16,7 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts import security_log
 from accounts.models import EventName
-from providers import keys
+from providers import keys, reachability
 from providers.models import ApiKey, Model, Provider
 from rini.admin import ReadOnlyAdmin
 from rini.secrets import sealed
@@ -41,6 +43,16 @@ class ProviderForm(forms.ModelForm[Provider]):
             *("base_url", "default_base_url", "needs_key", "any_model"),
         )
 
+    def clean_base_url(self) -> str:
+        address: str = self.cleaned_data["base_url"].strip()
+        parts = urlsplit(address)
+        is_address = parts.scheme in {"http", "https"} and parts.hostname and " " not in address
+        if address and not is_address:
+            raise forms.ValidationError(
+                _("This is no address; “https://llm.example.com/v1” is one.")
+            )
+        return address
+
     def clean_new_key(self) -> Secret | None:
         text: str = self.cleaned_data["new_key"]
         if not (text.isascii() and (text.isprintable() or not text) and " " not in text):
@@ -56,6 +68,16 @@ class ProviderAdmin(admin.ModelAdmin[Provider]):
     search_fields = ("slug", "name")
     fields = (*ProviderForm.Meta.fields, "key", "new_key", "remove_key")
     readonly_fields = ("key",)
+    actions = ("ask",)
+
+    @admin.action(description=_("Check that they answer, and take the key"), permissions=["view"])
+    def ask(self, request: HttpRequest, providers: QuerySet[Provider]) -> None:
+        """By a call that costs nothing."""
+        for provider in providers:
+            answers = async_to_sync(reachability.answers)(provider.slug)
+            level = messages.SUCCESS if answers else messages.ERROR
+            said = _("%(provider)s answers.") if answers else _("%(provider)s does not answer.")
+            self.message_user(request, said % {"provider": provider}, level)
 
     def get_readonly_fields(self, request: HttpRequest, obj: Provider | None = None) -> Any:
         """A provider's name in the API stays: keys, prices and the ledger know it by that."""

@@ -13,7 +13,7 @@ from billing.ledger import Outcome
 from billing.models import UsageSource, UsageStatus
 from billing.purposes import Purpose
 from billing.usage import Usage
-from providers import bounds, catalogue, demands, token_counts
+from providers import access, bounds, catalogue, demands, token_counts
 from providers.errors import ProviderError, ProviderFailed
 from providers.metering import Metered
 from providers.models import ModelKind
@@ -127,7 +127,7 @@ def _index(vector: Mapping[str, Any]) -> int:
 def prepare(
     caller: Caller,
     provider: str | None,
-    model: str,
+    model: str | None,
     inputs: Sequence[EmbeddingInput],
     params: Mapping[str, Any],
     *,
@@ -142,6 +142,7 @@ def prepare(
     """
     bounds.check_inputs(inputs)
     bounds.check_params(params)
+    model = model or access.usual_embedding_model(caller, provider)
     route = catalogue.resolve(caller, provider=provider, model=model, kind=ModelKind.EMBEDDING)
     bounds.check_calls(len(inputs), vendor(route.target.provider).inputs_per_embedding_call)
     told = _in_words_of(route.target.provider, input_type)

@@ -32,7 +32,7 @@ class TextEmbeddings(Endpoint):
             embedding.prepare,
             caller,
             body.get("provider"),
-            body["model"],
+            body.get("model"),
             body["input"],
             {},
             input_type=body.get("input_type"),

@@ -44,7 +44,8 @@ def _first_provider() -> str:
     return "demo" if settings.EMBEDDED_DATABASE else "openai"
 
 
-async def _ask(slug: str) -> bool:
+async def answers(slug: str) -> bool:
+    """As `is_reachable`, asked anew."""
     target = await in_database(_operators_target, slug)
     if target is None:
         return False
@@ -66,6 +67,6 @@ def _operators_target(slug: str) -> Target | None:
         return None
 
 
-is_reachable = RememberedAsync(_ask, seconds=REMEMBERED_SECONDS)
+is_reachable = RememberedAsync(answers, seconds=REMEMBERED_SECONDS)
 """Whether the provider of that slug takes the operator's key, or answers without one if it needs
 none. Raises `Unavailable` where the database cannot be reached."""

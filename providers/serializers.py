@@ -117,7 +117,12 @@ class EmbeddingInputs(ShortListField):
 class EmbeddingRequest(serializers.Serializer[Any]):
     input = EmbeddingInputs(help_text="Texts, or one text.")
     provider = serializers.CharField(required=False, max_length=50)
-    model = serializers.CharField(max_length=251)
+    model = serializers.CharField(
+        required=False,
+        max_length=251,
+        help_text="Left out: the provider's usual one; without a provider one that you have a key "
+        "for.",
+    )
     input_type = serializers.ChoiceField(
         choices=["query", "passage"],
         required=False,

@@ -46,6 +46,8 @@ class Vendor:
     """… and that they will be searched; empty: it does not distinguish the two."""
     vision_model: str = ""
     """The model that looks at an image where a caller names none: good enough and inexpensive."""
+    embedding_model: str = ""
+    """The same for texts to embed."""
     model_names: str = ""
     """A pattern that the names of its models begin with, whoever serves them."""
     output_limits: tuple[str, ...] = ("max_tokens", "max_completion_tokens")
@@ -63,6 +65,7 @@ VENDORS = (
         litellm_table="openai",
         output_limits=("max_completion_tokens", "max_tokens"),  # reasoning models refuse the second
         vision_model="gpt-4.1-mini",
+        embedding_model="text-embedding-3-small",
         model_names=r"gpt|chatgpt|o\d",
     ),
     Vendor(
@@ -85,6 +88,7 @@ VENDORS = (
         query_params=(("task_type", "RETRIEVAL_QUERY"),),
         passage_params=(("task_type", "RETRIEVAL_DOCUMENT"),),
         vision_model="gemini-2.5-flash",
+        embedding_model="gemini-embedding-001",
         model_names=r"gemini|gemma",
     ),
     Vendor(
@@ -95,6 +99,7 @@ VENDORS = (
         genai_prices="zai",
         inputs_per_embedding_call=64,
         vision_model="glm-4v-plus",
+        embedding_model="embedding-3",
         output_limits=("max_tokens",),
         model_names=r"glm",
     ),
@@ -113,6 +118,7 @@ VENDORS = (
         address="https://api.mistral.ai/v1",
         litellm_table="mistral",
         inputs_per_embedding_call=256,
+        embedding_model="mistral-embed",
         model_names=r"mistral|ministral|magistral|codestral|devstral|pixtral|open-mi[sx]tral",
     ),
     Vendor(
@@ -139,6 +145,7 @@ VENDORS = (
         wire="offline",
         needs_key=False,
         is_free=True,
+        embedding_model="multilingual-e5-small",
         query_params=(("input_type", "query"),),
         passage_params=(("input_type", "passage"),),
     ),

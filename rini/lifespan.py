@@ -13,7 +13,7 @@ from starlette.types import Receive, Scope, Send
 
 from billing import holds
 from conversations.answering import generation
-from providers import token_counts
+from providers import access, token_counts
 from providers.wires import registry
 from rini import metrics
 from rini.errors import Unavailable
@@ -56,6 +56,8 @@ async def _warm_up() -> None:
     )  # reads a big vocabulary
     with suppress(Unavailable):  # a database that is away now is the requests' concern
         await in_database(heartbeat.process_id)
+        if await in_database(access.needs_litellm):  # whose import takes ten seconds
+            asyncio.get_running_loop().run_in_executor(None, registry.wire_named, "litellm")
     await asyncio.to_thread(metrics.forget_old)
     # Of many who sign up at first, each would read its list of bad passwords.
     await asyncio.to_thread(get_default_password_validators)

@@ -300,3 +300,13 @@ def test_without_any_model_server_the_default_model_answers(
     assert ask(alice, session, "안녕").json()["content"] == "안녕"
     assert stage.wait_for_call(model="gpt-4o-mini").key == OPERATORS_KEY
     assert alice.get("/api/health").json()["llm_server"] == "connected"
+
+
+def test_an_answer_that_failed_before_its_first_word_is_no_message(
+    alice: User, stage: Stage
+) -> None:
+    session_id = alice.post("/api/sessions", json={}).json()["session_id"]
+    stage.next(Script(failure=Failure(500)))
+    alice.post("/api/chat", json={"session_id": session_id, "message": "안녕"})
+    told = alice.get(f"/api/sessions/{session_id}/messages").json()["messages"]
+    assert [message["role"] for message in told] == ["user"]

@@ -16,6 +16,7 @@ from providers.offline.models import DEFAULT
 from providers.types import ChatRequest, Target
 from providers.wires.offline import OfflineWire
 from tests.conftest import User
+from tests.conversations.conftest import add_keys
 from tests.dialects.openai_client import client_of, ledger_row
 from tests.vendors.stage import Stage
 
@@ -170,3 +171,15 @@ def test_the_server_answers_others_while_it_embeds(alice: User, bob: User) -> No
         ended.append("list")
     writing.join()
     assert ended == ["list"] * 5 + ["document"]
+
+
+def test_without_a_model_the_usual_one_embeds(alice: User, stage: Stage) -> None:
+    """Of the first provider that there is a key for; without a key one of Rini's own."""
+    offline = alice.post("/llm/embeddings/", json={"input": "안녕"}).json()
+    assert offline["model"] == MODEL.removeprefix("offline/")
+    add_keys(alice)
+    assert alice.post("/llm/embeddings/", json={"input": "안녕"}).status_code == 200
+    assert stage.wait_for_call().model == "text-embedding-3-small"
+    named = alice.post("/llm/embeddings/", json={"input": "안녕", "provider": "google"})
+    assert named.status_code == 200, named.text
+    assert "gemini-embedding-001" in stage.wait_for_call(2).path

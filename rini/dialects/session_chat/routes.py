@@ -121,7 +121,8 @@ class SessionMessages(SessionChatEndpoint):
         limit = query.whole(request, "limit", least=1, most=MAX_MESSAGES) or 10
         session = await _use(caller, request.path_params["session_id"])
         path = await in_database(transcript.open_path, session)
-        return json_response({"messages": [translate.message(one) for one in path[-limit:]]})
+        said = [message for message in path if translate.is_shown(message)]
+        return json_response({"messages": [translate.message(one) for one in said[-limit:]]})
 
 
 class Chat(SessionChatEndpoint):

@@ -43,6 +43,11 @@ def session(session: Session) -> dict[str, Any]:
     }
 
 
+def is_shown(message: Message) -> bool:
+    """An answer that failed before its first word is none; the original stored no such message."""
+    return message.role != "assistant" or bool(message.content)
+
+
 def message(message: Message) -> dict[str, Any]:
     return {
         "message_id": message.id,

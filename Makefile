@@ -14,7 +14,7 @@ SPOKEN := manage.py rini accounts billing providers memory knowledge conversatio
 TEMPLATE := rini/locale/django.pot
 BABEL := .venv/bin/pybabel --quiet
 
-.PHONY: help run test lint messages lock clean
+.PHONY: help run test fuzz lint messages lock clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -25,6 +25,9 @@ run: $(RUN) $(BUILT_LANGUAGES) ## start Rini with its own PostgreSQL and Valkey;
 
 test: lint $(BUILT_LANGUAGES) ## check everything (arguments for pytest: make test ARGS='-k money')
 	@exec $(PYTHON) -m pytest $(ARGS)
+
+fuzz: $(DEVELOP) $(BUILT_LANGUAGES) ## ask every route much nonsense, for as long as it takes (FUZZ_EXAMPLES=200)
+	@FUZZ_EXAMPLES=$${FUZZ_EXAMPLES:-200} $(PYTHON) -m pytest tests/fuzzing -x -s
 
 lint: $(DEVELOP) ## check style, types and import contracts
 	$(PYTHON) -m ruff check $(CODE)

@@ -11,9 +11,11 @@ client whose access token is about to expire sends `authenticate` with the next 
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -21,13 +23,16 @@ from channels.generic.websocket import AsyncWebsocketConsumer
 from django.conf import settings
 from django.utils import timezone
 from rest_framework import serializers
+from starlette.datastructures import Headers
 
 from accounts import rates, revocation
 from accounts.authentication import (
     Caller,
     admitted,
+    authenticate,
     authenticate_again,
     authenticate_token,
+    shows_a_token,
 )
 from accounts.revocation import Right
 from conversations.answering import generation, journal, stopping, transcript
@@ -36,7 +41,15 @@ from conversations.api.endpoints import open_turn
 from conversations.api.origins import is_allowed
 from conversations.api.serializers import TextCompletionRequest
 from conversations.models import Generation
-from rini.errors import InvalidInput, NotAuthenticated, NotFound, RiniError, Unavailable, problem
+from rini.errors import (
+    Forbidden,
+    InvalidInput,
+    NotAuthenticated,
+    NotFound,
+    RiniError,
+    Unavailable,
+    problem,
+)
 from rini.storage.database import in_database, in_database_patiently
 from rini.storage.notifications import listener
 from rini.storage.threads import LARGE
@@ -52,7 +65,11 @@ from rini.web.request_id import request_id
 # Close codes: HTTP's statuses in the range that RFC 6455 leaves to applications.
 UNAUTHENTICATED, FORBIDDEN, NOT_FOUND = 4401, 4403, 4404
 TRY_AGAIN_LATER = 1013
-_CLOSE_CODES: dict[type[RiniError], int] = {NotFound: NOT_FOUND, Unavailable: TRY_AGAIN_LATER}
+_CLOSE_CODES: dict[type[RiniError], int] = {
+    Forbidden: FORBIDDEN,
+    NotFound: NOT_FOUND,
+    Unavailable: TRY_AGAIN_LATER,
+}
 RECENT = timedelta(minutes=1)
 
 
@@ -91,15 +108,24 @@ class SessionConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # Channels
         self.known: set[UUID] = set()
         self.tasks: list[asyncio.Task[None]] = []
         self.woken = asyncio.Event()
-        if not is_allowed(self.scope["headers"]):
-            await self.close(FORBIDDEN)
-            return
         protocols = self.scope["subprotocols"]
+        # Whoever is refused too: of a handshake that fails a browser tells its page only 1006.
         await self.accept("bearer" if "bearer" in protocols else None)
+        if not is_allowed(self.scope["headers"]):
+            await self._refuse(
+                Forbidden(
+                    _("Pages of this origin may not open a WebSocket here: see CORS_ORIGINS."),
+                    code="foreign_origin",
+                )
+            )
+            return
         self.guard = asyncio.create_task(self._close_strangers())
         self.tasks = [self.guard, asyncio.create_task(self._watch_session())]
+        headers = Headers(scope=self.scope)
         if "bearer" in protocols:
             await self._answering(self._authenticate({"token": _token_of(protocols)}))
+        elif shows_a_token(headers):
+            await self._answering(self._admit(partial(authenticate, headers)))
 
     async def disconnect(self, code: int) -> None:
         self.release()
@@ -107,6 +133,8 @@ class SessionConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # Channels
             task.cancel()
 
     async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
+        if self.is_closed:
+            return  # sent before its sender knew
         await self._answering(self._handle((text_data or "").encode() or bytes_data or b""))
 
     async def _handle(self, raw: bytes) -> None:
@@ -138,15 +166,19 @@ class SessionConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # Channels
 
     async def _authenticate(self, message: dict[str, Any]) -> None:
         token = validated(AuthenticateMessage, message)["token"]
-        caller = await in_database(authenticate_token, token)
+        await self._admit(partial(authenticate_token, token))
+
+    async def _admit(self, find_caller: Callable[[], Caller]) -> None:
+        caller = await in_database(find_caller)
         await in_database(transcript.session_of, caller.user, self.session_id)
         self.known = await in_database(self._recent_generations)
         self.release()
         self.release = revocation.watch().hold(caller.right, self._lost)
         self.caller = caller
-        self.woken.set()  # for what began between the query and now
         self.guard.cancel()
         admit(self.scope)
+        await self._send({"type": "authenticated", **_told_of(caller)})
+        self.woken.set()  # for what began between the query and now
 
     async def _generate(self, message: dict[str, Any]) -> None:
         caller = await admitted(self._admitted())
@@ -252,6 +284,16 @@ def _open_turn(right: Right, session_id: UUID, body: dict[str, Any]) -> Turn:
     """The turn that a message asks for, of the caller as it is now: what it may, it may have lost
     this moment."""
     return open_turn(authenticate_again(right), session_id, body)
+
+
+def _told_of(caller: Caller) -> dict[str, Any]:
+    """Whose the socket is, and when its token expires; null: never."""
+    ends = caller.right.expires_at
+    at = None if math.isinf(ends) else datetime.fromtimestamp(ends, UTC)
+    if caller.token is not None:
+        at = caller.token.expires_at
+    told = at.isoformat().replace("+00:00", "Z") if at else None
+    return {"user_id": str(caller.user.pk), "expires_at": told}
 
 
 def _nothing() -> None:

@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+import json
 from collections import defaultdict
+from contextlib import suppress
 from uuid import uuid4
 
 import pytest
-from websockets.exceptions import InvalidStatus
+from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from billing.models import UsageRecord
 from tests.conftest import User
@@ -80,12 +82,45 @@ def test_a_session_of_others_is_not_there(
             assert window.close_code() == 4404
 
 
-def test_pages_of_other_origins_are_refused(alice: User, server: RiniServer, session: str) -> None:
-    with pytest.raises(InvalidStatus) as refused:
-        Window(alice, server, session, origin="https://evil.example")
-    assert refused.value.response.status_code == 403
+def test_pages_of_other_origins_are_told_why_they_are_refused(
+    alice: User, server: RiniServer, session: str
+) -> None:
+    before = stored()
+    with Window(alice, server, session, origin="https://evil.example") as window:
+        window.send("generate", text="?", provider="demo", model="demo")
+        assert window.receive()["problem"]["code"] == "foreign_origin"
+        assert window.close_code() == 4403
+    assert stored() == before
     with Window(alice, server, session, origin=server.url) as window:
         window.ready()
+
+
+@pytest.mark.parametrize("by", ["subprotocol", "header", "message"])
+def test_a_socket_is_told_that_its_token_was_good(
+    alice: User, server: RiniServer, session: str, by: str
+) -> None:
+    token = "" if by != "subprotocol" else None
+    headers = {"Authorization": f"Bearer {alice.token}"} if by == "header" else None
+    with Window(alice, server, session, token=token, headers=headers) as window:
+        if by == "message":
+            window.send("authenticate", token=alice.token)
+        told = json.loads(window.socket.recv(15))
+        assert (told["type"], told["user_id"]) == ("authenticated", alice.user_id)
+        assert told["expires_at"]
+        window.ready()
+
+
+def test_what_is_sent_after_a_refusal_is_not_answered(
+    alice: User, server: RiniServer, session: str
+) -> None:
+    """A client sends its first message before it knows that its token has expired."""
+    with Window(alice, server, session, token="expired") as window:
+        for _ in range(3):
+            with suppress(ConnectionClosed):
+                window.send("generate", text="?", provider="demo", model="demo")
+        assert window.receive()["problem"]["code"] == "not_authenticated"
+        assert window.close_code() == 4401
+    assert "websocket.send" not in server.log
 
 
 def test_two_windows_see_everything_that_either_begins(

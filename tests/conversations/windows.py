@@ -49,8 +49,9 @@ class Window:
         self.socket.send(json.dumps({"type": type_, **fields}))
 
     def receive(self, timeout: float = 15) -> Message:
+        """The next message but for the word that the token was good."""
         message: Message = json.loads(self.socket.recv(timeout))
-        return message
+        return self.receive(timeout) if message["type"] == "authenticated" else message
 
     def ready(self) -> Self:
         """Return when this window is authenticated: what begins from now on is seen."""

@@ -17,6 +17,7 @@ from socket import socket
 
 import psycopg
 from django.conf import settings
+from django.utils.module_loading import import_string
 
 from rini import metrics
 from rini.running import datadir, embedded, exposure, serving
@@ -115,11 +116,17 @@ def _is_up_to_date() -> bool:
 
 
 def _migrations() -> Iterator[tuple[str, str]]:
-    for app in settings.INSTALLED_APPS:
+    for app in map(_package, settings.INSTALLED_APPS):
         spec = importlib.util.find_spec(app)
         for place in (spec.submodule_search_locations if spec else None) or ():
             for migration in Path(place, "migrations").glob("[0-9]*.py"):
                 yield app.rpartition(".")[2], migration.stem
+
+
+def _package(app: str) -> str:
+    """The package of an installed app, which may be named by its configuration's class."""
+    is_class = app.rpartition(".")[2][:1].isupper()
+    return str(import_string(app).name) if is_class else app
 
 
 def _start_serving(supervisor: Supervisor, folder: Path, listener: socket) -> None:

@@ -129,5 +129,6 @@ def test_a_session_with_a_wrong_field_is_refused(
 
 
 def test_nobody_makes_a_session_for_somebody_else(alice: User, bob: User) -> None:
-    made = alice.post("/sessions/", json={"user_id": bob.user_id, "user": bob.user_id}).json()
+    made = alice.post("/sessions/", json={"user_id": bob.user_id}).json()
     assert made["user_id"] == alice.user_id
+    assert alice.post("/sessions/", json={"user": bob.user_id}).status_code == 400

@@ -15,7 +15,6 @@ from __future__ import annotations
 import hashlib
 import ipaddress
 import math
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -52,15 +51,15 @@ def guess(user: User | None, name: str = "") -> Iterator[None]:
     Raises `RateLimited` where there were too many wrong ones, `Unavailable` without Valkey. A body
     that raises nothing was right.
     """
-    window, elapsed = divmod(time.time(), WINDOW_SECONDS)
     account = str(user.pk) if user else f"no {name.lower()}"
-    for key, limit in (counted := _counters(window, account, user)).items():
-        if _add(key, 1, WINDOW_SECONDS) > limit:
+    for key, limit in (counted := _counters(account, user)).items():
+        count, left = _add(key, 1, WINDOW_SECONDS)
+        if count > limit:
             security_log.record(EventName.LOGIN_LOCKED, user_id=user.pk if user else None)
             raise RateLimited(
                 _("Too many wrong passwords. Try again in %(seconds)s s.")
-                % {"seconds": math.ceil(WINDOW_SECONDS - elapsed)},
-                retry_after=WINDOW_SECONDS - elapsed,
+                % {"seconds": math.ceil(left)},
+                retry_after=left,
             )
     yield
     for key in counted:
@@ -75,16 +74,16 @@ def count_registration() -> None:
     most = settings.REGISTRATIONS_PER_HOUR
     if not most:
         return
-    window, elapsed = divmod(time.time(), HOUR)
-    if _add(_key("registrations", window, network_of(client.address())), 1, HOUR) > most:
+    count, left = _add(_key("registrations", network_of(client.address())), 1, HOUR)
+    if count > most:
         security_log.record(EventName.REGISTRATION_REFUSED)
         raise RateLimited(
             _(
                 "%(most)s accounts were opened from this address within an hour, the most allowed. "
                 "Try again in %(minutes)s minutes."
             )
-            % {"most": most, "minutes": math.ceil((HOUR - elapsed) / 60)},
-            retry_after=HOUR - elapsed,
+            % {"most": most, "minutes": math.ceil(left / 60)},
+            retry_after=left,
         )
 
 
@@ -99,13 +98,13 @@ def network_of(address: str) -> str:
     return str(parsed)
 
 
-def _counters(window: float, account: str, user: User | None) -> dict[str, int]:
+def _counters(account: str, user: User | None) -> dict[str, int]:
     """The names of the counters for a guess, with their limits."""
     network = network_of(client.address())
-    counters = {_key("guesses", window, account, network): PER_ACCOUNT_AND_ADDRESS}
+    counters = {_key("guesses", account, network): PER_ACCOUNT_AND_ADDRESS}
     if user is None or not _is_usual(user, network):
-        counters[_key("guesses", window, account, "")] = PER_ACCOUNT
-        counters[_key("guesses", window, "", network)] = PER_ADDRESS
+        counters[_key("guesses", account, "")] = PER_ACCOUNT
+        counters[_key("guesses", "", network)] = PER_ADDRESS
     return counters
 
 
@@ -116,16 +115,20 @@ def _is_usual(user: User, network: str) -> bool:
     return network in {network_of(address) for address in known[:USUAL_ADDRESSES]}
 
 
-def _add(key: str, count: int, seconds: int) -> int:
+def _add(key: str, count: int, seconds: int) -> tuple[int, float]:
+    """What a counter is now, and in how many seconds it is forgotten: it lasts as long as `seconds`
+    from its first count on."""
     with (
         valkey.needed(_("Passwords cannot be checked now: Valkey is away.")),
         valkey.client().pipeline(transaction=True) as pipe,
     ):
         pipe.incrby(key, count)
-        pipe.expire(key, seconds)
-        return int(pipe.execute()[0])
+        pipe.expire(key, seconds, nx=True)
+        pipe.pttl(key)
+        total, _set, left = pipe.execute()
+        return int(total), max(left, 1000) / 1000
 
 
-def _key(what: str, window: float, *subject: str) -> str:
+def _key(what: str, *subject: str) -> str:
     digest = hashlib.sha256("\0".join(subject).encode()).hexdigest()
-    return f"rini:{what}:{window:.0f}:{digest}"
+    return f"rini:{what}:{digest}"

@@ -20,7 +20,9 @@ import rini.dialects.routing
 import rini.monitoring
 from conversations.answering.events import EventType
 from conversations.api.described import EVENTS
+from rini.openapi.requests import BODIES
 from rini.web.http import NothingHere
+from tests.conftest import User
 from tests.rini_server import RiniServer
 
 Document = dict[str, Any]
@@ -164,3 +166,15 @@ def test_tokens_are_asked_for_everywhere_but_where_one_gets_them(document: Docum
         *("/users/", "/auth/token/", "/auth/refresh/", "/auth/logout/"),
         *("/api/users/register/", "/api/users/login/"),
     }
+
+
+@pytest.mark.parametrize(("method", "path"), BODIES)
+def test_a_body_that_the_documentation_shows_works_on_a_fresh_installation(
+    alice: User, document: Document, method: str, path: str
+) -> None:
+    content = document["paths"][path][method]["requestBody"]["content"]["application/json"]
+    known = BODIES["post", "/users/"]
+    if path == "/auth/token/":
+        alice.post("/users/", json=known).raise_for_status()
+    answer = alice.request(method, path, json=content["example"])
+    assert answer.is_success, answer.text

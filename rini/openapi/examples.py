@@ -338,5 +338,13 @@ OF_COMPONENTS: dict[str, dict[str, Any]] = {
         "message": "There is no model “gpt-9”.",
         "code": "model_not_found",
     },
+    "SessionImport": {
+        "status": "running",
+        "total": 800,
+        "taken": 120,
+        "session_ids": [_ID],
+        "ended_at": "2026-03-01T09:30:00Z",
+    },
+    "Refusal": {"conversation": 12, "detail": "12.mapping: Give an object of nodes."},
     "ConversationRagNewConversation": {"model": "glm-4.6", "api_key": "sk-…"},
 }

@@ -33,6 +33,7 @@ DOCUMENT: dict[str, Any] = {
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",
         "rini.openapi.document.add_examples",
+        "rini.openapi.requests.add_bodies",
         "rini.openapi.document.loosen_choices",
         "rini.openapi.document.shape_streams",
         "rini.openapi.links.add_links",

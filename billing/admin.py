@@ -10,13 +10,12 @@ from django.contrib import admin
 from django.core.paginator import Paginator
 from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.http import HttpRequest, HttpResponse
-from django.urls import reverse
 from django.utils import timezone
 from django.utils.functional import cached_property
-from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
 
 from accounts import security_log
+from accounts.admin.links import user_column, user_link
 from accounts.models import ApiToken, EventName, User
 from accounts.throttles import account_of
 from billing import budgets, corrections
@@ -133,7 +132,7 @@ class UsageRecordAdmin(ReadOnlyAdmin):
     paginator = FewPages
     list_display = (
         *("created_at", "provider", "model", "purpose", "status"),
-        *("input_tokens", "output_tokens", "cost", "usage_source", "user_id"),
+        *("input_tokens", "output_tokens", "cost", "usage_source", "who"),
     )
     list_filter = (CostFilter, ProviderFilter, "status", "usage_source")
     search_fields = ("request_id",)
@@ -142,6 +141,7 @@ class UsageRecordAdmin(ReadOnlyAdmin):
     sortable_by = ("created_at",)
     actions = ("refund",)
 
+    who = user_column()
     cost = _in_dollars("cost_nano", _("cost"))
     charged = _in_dollars("charged_nano", _("charged to budgets"))
 
@@ -193,10 +193,11 @@ class UsageRecordAdmin(ReadOnlyAdmin):
 @admin.register(Hold)
 class HoldAdmin(ReadOnlyAdmin):
     show_full_result_count = False
-    list_display = ("created_at", "provider", "model", "purpose", "user_id", "amount")
+    list_display = ("created_at", "provider", "model", "purpose", "who", "amount")
     list_filter = ("provider", "purpose")
     ordering = ("-created_at",)
 
+    who = user_column()
     amount = _in_dollars("amount_nano", _("held"))
 
     def get_fields(self, request: HttpRequest, obj: Hold | None = None) -> Any:
@@ -287,12 +288,8 @@ class BudgetAdmin(admin.ModelAdmin[Budget]):
 
     @admin.display(description=_("whose"))
     def whose(self, budget: Budget) -> str:
-        if budget.scope != Scope.USER or budget.subject_id is None:
-            return str(budget.subject_id or "–")
-        user = User.objects.filter(pk=budget.subject_id).first()
-        address = reverse("admin:accounts_user_change", args=[budget.subject_id])
-        link = '<a href="{}">{}</a>'
-        return format_html(link, address, user) if user else str(budget.subject_id)
+        is_users = budget.scope == Scope.USER
+        return user_link(budget.subject_id) if is_users else str(budget.subject_id or "–")
 
     @admin.display(description=_("spent"))
     def spent(self, budget: Budget) -> str | None:

@@ -7,6 +7,7 @@ from typing import Any
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
+from billing import priced_names
 from billing.models import Price
 
 
@@ -58,3 +59,9 @@ class PriceForm(forms.ModelForm[Price]):
                 OPTIONAL_RATES, _("$ per million. Empty: as what it is part of costs.")
             ),
         }
+
+    def clean_provider(self) -> str:
+        provider: str = self.cleaned_data["provider"].strip()
+        if wrong := priced_names.wrong_with(provider):
+            raise forms.ValidationError(wrong)
+        return provider

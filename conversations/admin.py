@@ -8,9 +8,12 @@ from asgiref.sync import async_to_sync
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
+from accounts.admin.links import user_column
 from conversations.answering import stopping
 from conversations.models import (
     Generation,
@@ -41,10 +44,10 @@ class JournalInline(admin.TabularInline[JournalSegment, Generation]):
 class SessionAdmin(ReadOnlyAdmin):
     may = frozenset({"delete"})
     ordering = ["-created_at"]
-    list_display = ["id", "alias", "user", "model", "created_at", "last_accessed", "archived"]
+    list_display = ["id", "alias", "who", "model", "created_at", "last_accessed", "archived"]
+    who = user_column()
     list_filter = ["archived", "memory_mode", "created_at"]
     search_fields = ["=id", "alias", "user__username"]
-    list_select_related = ["user"]
     show_full_result_count = False
 
 
@@ -52,8 +55,14 @@ class SessionAdmin(ReadOnlyAdmin):
 class MessageAdmin(ReadOnlyAdmin):
     may = frozenset({"delete"})
     ordering = ["-id"]
-    list_display = ["id", "session_id", "role", "status", "provider", "model_used", "created_at"]
+    list_display = ["id", "in_session", "role", "status", "provider", "model_used", "created_at"]
     list_filter = ["role", "status", "provider", "created_at"]
+
+    @admin.display(description=_("session"), ordering="session_id")
+    def in_session(self, message: Message) -> str:
+        address = reverse("admin:conversations_session_change", args=[message.session_id])
+        return format_html('<a href="{}">{}</a>', address, message.session_id)
+
     search_fields = ["=session__id"]
     show_full_result_count = False
 
@@ -64,10 +73,10 @@ class GenerationAdmin(ReadOnlyAdmin):
     actions = ["stop"]
     may = frozenset({"delete"})
     inlines = [JournalInline]
-    list_display = ["id", "user", "provider", "model", "status", "created_at", "finished_at"]
+    list_display = ["id", "who", "provider", "model", "status", "created_at", "finished_at"]
+    who = user_column()
     list_filter = ["status", "provider", "created_at"]
     search_fields = ["=id", "=session__id", "user__username"]
-    list_select_related = ["user"]
     show_full_result_count = False
 
     @admin.action(
@@ -88,7 +97,7 @@ class GenerationAdmin(ReadOnlyAdmin):
 class SessionImportAdmin(ReadOnlyAdmin):
     may = frozenset({"delete"})
     ordering = ["-created_at"]
-    list_display = ["id", "user", "status", "taken", "total", "created_at", "ended_at"]
+    list_display = ["id", "who", "status", "taken", "total", "created_at", "ended_at"]
+    who = user_column()
     list_filter = ["status", "created_at"]
     search_fields = ["=id", "user__username"]
-    list_select_related = ["user"]

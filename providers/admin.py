@@ -15,6 +15,7 @@ from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
 
 from accounts import security_log
+from accounts.admin.links import user_column
 from accounts.models import EventName
 from providers import keys, reachability
 from providers.models import ApiKey, Model, Provider
@@ -136,9 +137,10 @@ class ApiKeyAdmin(ReadOnlyAdmin):
     """Keys are their users'; an operator can see whose there are, and delete them."""
 
     may = frozenset({"delete"})
-    list_display = ("provider", "last4", "user", "description", "created_at", "last_used_at")
+    list_display = ("provider", "last4", "who", "description", "created_at", "last_used_at")
     list_filter = ("provider",)
-    list_select_related = ("provider", "user")
+    list_select_related = ("provider",)
+    who = user_column()
     search_fields = ("user__username", "=user__id")
     date_hierarchy = "created_at"
     fields = (

@@ -13,6 +13,10 @@ class ProvidersConfig(AppConfig):
     verbose_name = _("Providers")
 
     def ready(self) -> None:
+        from billing import priced_names
+        from providers.naming import wrong_with_provider
+
+        priced_names.register(wrong_with_provider)
         post_migrate.connect(_seed, sender=self, dispatch_uid="providers.seed")
 
 

@@ -57,6 +57,14 @@ def find_provider(slug: str, field: str = "provider") -> Provider:
     return row
 
 
+def wrong_with_provider(slug: str) -> str:
+    """What is wrong with a provider's name; empty if nothing is, though it may be disabled."""
+    if _provider(slug) is not None:
+        return ""
+    near = _near(slug, Provider.objects.values_list("slug", flat=True))
+    return _("There is no provider %(name)s.") % {"name": _quoted(slug)} + near
+
+
 def _ask_rows(readings: Sequence[_Reading]) -> list[Model]:
     named = reduce(or_, (Q(**_where(reading)) for reading in readings))
     return list(Model.objects.select_related("provider").filter(named))

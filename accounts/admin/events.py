@@ -11,6 +11,7 @@ from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
+from accounts.admin.links import user_column
 from accounts.models import EventName, SecurityEvent
 from rini.admin import ReadOnlyAdmin
 
@@ -30,8 +31,10 @@ class EventFilter(admin.SimpleListFilter):
 class SecurityEventAdmin(ReadOnlyAdmin):
     """The security log, to read. Nobody edits it, and only time deletes from it."""
 
-    list_display = ("at", "what", "count", "user_id", "actor_id", "token_id", "address", "details")
+    list_display = ("at", "what", "count", "who", "by", "token_id", "address", "details")
     list_filter = (EventFilter,)
+    who = user_column()
+    by = user_column("actor_id", _("by"))
     search_fields = ("=user_id", "=actor_id", "=token_id", "=address", "=request_id")
     show_full_result_count = False
     ordering = ("-at", "-id")

@@ -11,6 +11,7 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
 from accounts import security_log
+from accounts.admin.links import user_column
 from accounts.models import ApiToken, EventName
 from rini.admin import ReadOnlyAdmin
 from rini.asking_first import ask_first, note
@@ -21,8 +22,8 @@ class ApiTokenAdmin(ReadOnlyAdmin):
     """Tokens are made by their users; an operator can look at them and revoke them."""
 
     may = frozenset({"delete"})
-    list_display = ("name", "prefix", "user", "created_at", "expires_at", "last_used_at")
-    list_select_related = ("user",)
+    list_display = ("name", "prefix", "who", "created_at", "expires_at", "last_used_at")
+    who = user_column()
     search_fields = ("name", "prefix", "user__username", "user__id")
     date_hierarchy = "created_at"
     fields = (

@@ -23,7 +23,7 @@ def admin(server: RiniServer, olga: User) -> Iterator[AdminBrowser]:
 
 def test_a_price_is_added_in_dollars_and_never_changed(admin: AdminBrowser) -> None:
     fields = {
-        "provider": "house",
+        "provider": "openrouter",
         "model": "모델",
         "above_input_tokens": "0",
         "effective_from_0": "2026-01-01",
@@ -33,7 +33,7 @@ def test_a_price_is_added_in_dollars_and_never_changed(admin: AdminBrowser) -> N
     }
     answer = admin.submit("billing/price/add/", fields)
     assert answer.status_code == 302, answer.text
-    row = Price.objects.get(provider="house")
+    row = Price.objects.get(provider="openrouter", model="모델")
     assert (row.input_rate, row.cached_input_rate, row.output_rate, row.source) == (
         37_500_000,
         None,

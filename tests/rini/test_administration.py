@@ -9,12 +9,13 @@ from typing import Any
 
 import pytest
 
-from billing.models import Budget
+from billing.models import Budget, Price
 from conversations.models import Generation
 from providers.models import Provider
 from tests.admin_browser import AdminBrowser
 from tests.conftest import User
 from tests.conversations.conftest import add_keys, eventually
+from tests.price_table import unlocked
 from tests.rini_server import RiniServer
 from tests.vendors.script import Script
 from tests.vendors.stage import Stage
@@ -64,6 +65,40 @@ def test_a_providers_address_must_be_one(browser: AdminBrowser, address: str) ->
     assert answer.status_code == 200
     assert "errorlist" in answer.text
     assert Provider.objects.get(pk="zhipu").base_url == ""
+
+
+def test_a_price_is_for_a_provider_that_there_is(browser: AdminBrowser) -> None:
+    fields = {
+        "provider": "opnai",
+        "model": "gpt-x",
+        "effective_from_0": "2026-01-01",
+        "effective_from_1": "00:00",
+        "above_input_tokens": "0",
+        "input_rate": "1",
+        "output_rate": "2",
+    }
+    answer = browser.submit("billing/price/add/", fields)
+    assert answer.status_code == 200
+    assert "openai" in answer.text
+    assert not Price.objects.filter(provider="opnai").exists()
+    added = browser.submit("billing/price/add/", {**fields, "provider": "openai"})
+    assert added.status_code == 302
+    with unlocked():
+        Price.objects.get(provider="openai", model="gpt-x").delete()
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["conversations/session/", "conversations/generation/", "billing/usagerecord/"],
+)
+def test_users_stand_in_lists_by_their_names(
+    browser: AdminBrowser, new_user: Any, stage: Stage, path: str
+) -> None:
+    user = new_user(username="혜진", password="긴 암호 하나 둘 13579")
+    session = user.post("/sessions/", json={}).json()["id"]
+    body = {"text": "안녕", "provider": "demo", "model": "demo", "session_id": session}
+    user.post("/llm/text-completion/", json=body).raise_for_status()
+    assert f'/admin/accounts/user/{user.user_id}/change/">혜진</a>' in browser.get(path).text
 
 
 def test_a_provider_is_tested_from_its_list(browser: AdminBrowser) -> None:

@@ -12,8 +12,8 @@ from django.db.models.functions import Coalesce
 
 from accounts.authentication import Caller
 from accounts.models import User
-from knowledge import vectors
-from knowledge.models import DocumentStatus, KnowledgeBase
+from knowledge import keywords, nearest, vectors
+from knowledge.models import Document, DocumentStatus, KnowledgeBase
 from rini.errors import NotFound
 from rini.translation import gettext as _
 
@@ -50,6 +50,27 @@ def all_of(user: User, ids: Sequence[UUID]) -> list[KnowledgeBase]:
     if missing := set(ids) - {base.id for base in found}:
         raise NotFound(_("Knowledge base %(id)s not found.") % {"id": min(missing)})
     return found
+
+
+def sizes(bases: Sequence[KnowledgeBase]) -> dict[UUID, int]:
+    """How many passages of each base searches see."""
+    counted = (
+        Document.objects.filter(base__in=bases)
+        .order_by()
+        .values_list("base_id")
+        .annotate(Sum("chunk_count"))
+    )
+    return {base.id: 0 for base in bases} | dict(counted)
+
+
+def tend(base_id: UUID) -> None:
+    """Keep up with what a base has grown to: which of its terms are common, and its index. Not
+    within a transaction."""
+    base = KnowledgeBase.objects.filter(id=base_id).first()
+    if base is not None:
+        passages = sizes([base])[base.id]
+        keywords.recount(base, passages)
+        nearest.build(base, passages)
 
 
 @transaction.atomic

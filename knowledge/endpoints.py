@@ -61,6 +61,7 @@ async def _answer(
         top_k=body["top_k"],
         min_score=body["min_score"],
         filters=body.get("filters"),
+        expand=body["expand"],
     )
     answer = await unless_disconnected(request, retrieval.search(caller, found_bases, question))
     return json_response(

@@ -19,7 +19,7 @@ from django.conf import settings
 from django.db import connections, transaction
 
 from accounts.authentication import Caller
-from knowledge import chunking, queue, vectors
+from knowledge import chunking, keywords, queue, vectors
 from knowledge.models import Chunk, Document, DocumentStatus
 from knowledge.queue import Superseded
 from knowledge.readers import process
@@ -27,12 +27,13 @@ from knowledge.readers.limits import Limits, Unreadable
 from knowledge.reading import Reading
 from providers.errors import ProviderError
 from providers.wires import registry
-from rini import lexical
 from rini.errors import RateLimited, RiniError, Unavailable
 from rini.storage import files
+from rini.storage.background import enqueue
 
 BATCH = 64
 """Passages that are embedded, and stored, at once."""
+TEND = "knowledge.tasks.tend_base"
 log = structlog.get_logger(__name__)
 
 
@@ -125,7 +126,7 @@ def _passages(document: Document, reading: Reading) -> list[tuple[Chunk, str]]:
                 page=passage.page,
                 headings=list(passage.headings),
                 content_hash=hashlib.sha256(text.encode()).hexdigest(),
-                terms=lexical.tsvector(text),
+                terms=keywords.tsvector(base.id, text),
             ),
             text,
         )
@@ -178,6 +179,7 @@ def _publish(document: Document, reading: Reading, count: int) -> None:
     )
     document.chunks.exclude(attempt=document.attempt).delete()
     document.chunks.update(live=True)
+    transaction.on_commit(lambda: enqueue(TEND, str(document.base_id)))
 
 
 def _missing_pages(reading: Reading) -> str:

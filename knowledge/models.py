@@ -43,6 +43,8 @@ class KnowledgeBase(models.Model):
     space = models.UUIDField(
         default=uuid.uuid4, editable=False, help_text=_("Vectors of one space can be compared.")
     )
+    # So many there were when its common terms were counted.
+    counted_passages = models.PositiveIntegerField(default=0, editable=False)
     created_at = models.DateTimeField(_("created at"), default=timezone.now, editable=False)
 
     objects = OwnedQuerySet["KnowledgeBase"].as_manager()
@@ -158,3 +160,19 @@ class Chunk(models.Model):
 
     def __str__(self) -> str:
         return f"{self.document_id} {self.ordinal}"
+
+
+class CommonTerm(models.Model):
+    """A term that many passages of a base have, behind the scope of the base, and how many
+    (`rini.keyword_search`)."""
+
+    lexeme = models.TextField(primary_key=True)
+    base = models.ForeignKey(KnowledgeBase, on_delete=models.CASCADE, related_name="+")
+    documents = models.PositiveIntegerField()
+
+    class Meta:
+        verbose_name = _("common term")
+        verbose_name_plural = _("common terms")
+
+    def __str__(self) -> str:
+        return self.lexeme

@@ -10,6 +10,7 @@ from django.conf import settings
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
+from knowledge import expansion
 from knowledge.models import Chunk, Document, KnowledgeBase
 from knowledge.retrieval import Found, Mode
 from rini.translation import gettext as _
@@ -145,13 +146,17 @@ class DocumentText(serializers.Serializer[Any]):
 
 class SearchRequest(serializers.Serializer[Any]):
     """`mode` is `hybrid` where the base has an embedding model, else `keyword`. `filters` are
-    OpenAI's: `{"type": "eq", "key": "year", "value": 2026}`, and `and`/`or` with `filters`."""
+    OpenAI's: `{"type": "eq", "key": "year", "value": 2026}`, and `and`/`or` with `filters`.
+    `expand` shows each passage with what stands around it in its section, so many tokens in all."""
 
     query = serializers.CharField(max_length=settings.MAX_TEXT_CHARACTERS)
     top_k = serializers.IntegerField(required=False, min_value=1, max_value=100, default=5)
     mode = serializers.ChoiceField([mode.value for mode in Mode], required=False)
     min_score = serializers.FloatField(required=False, min_value=0, max_value=1, default=0.0)
     filters = serializers.DictField(required=False, allow_null=True)
+    expand = serializers.IntegerField(
+        required=False, min_value=0, max_value=expansion.MAX_TOKENS, default=0
+    )
 
 
 class SeveralBases(SearchRequest):
@@ -167,7 +172,7 @@ class SearchResult(serializers.Serializer[Any]):
     """A passage with its score, from 0 to 1. `scores` are those of the two halves, null where one
     did not find it."""
 
-    content = serializers.CharField(source="chunk.content")
+    content = serializers.CharField(source="shown.content")
     score = serializers.FloatField()
     document_id = serializers.UUIDField(source="chunk.document_id")
     document_name = serializers.CharField(source="chunk.document.name")
@@ -175,8 +180,8 @@ class SearchResult(serializers.Serializer[Any]):
     chunk_id = serializers.IntegerField(source="chunk.id")
     page = serializers.IntegerField(source="chunk.page", allow_null=True)
     headings = serializers.ListField(child=serializers.CharField(), source="chunk.headings")
-    start = serializers.IntegerField(source="chunk.start")
-    end = serializers.IntegerField(source="chunk.end")
+    start = serializers.IntegerField(source="shown.start")
+    end = serializers.IntegerField(source="shown.end")
     scores = serializers.SerializerMethodField()
 
     @extend_schema_field(Scores)

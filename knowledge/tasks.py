@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from uuid import UUID
+
 from celery import shared_task
 
-from knowledge import documents, ingestion, queue
+from knowledge import bases, documents, ingestion, nearest, queue
 from rini.storage.background import enqueue
 
 
@@ -27,3 +29,15 @@ def requeue() -> int:
 def sweep_files() -> int:
     """Delete the files that no document has; how many."""
     return documents.sweep()
+
+
+@shared_task
+def tend_base(base_id: str) -> None:
+    """After a document has come into a base: keep up with its size."""
+    bases.tend(UUID(base_id))
+
+
+@shared_task
+def drop_indexes() -> int:
+    """Take away the indexes of vectors that no base has any more; how many."""
+    return nearest.drop_unused()

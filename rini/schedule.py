@@ -16,6 +16,7 @@ TASKS: dict[str, dict[str, Any]] = {
     "sweep-files": {"task": "conversations.tasks.sweep_files", "schedule": 86400.0},
     "requeue-documents": {"task": "knowledge.tasks.requeue", "schedule": 15.0},
     "sweep-documents": {"task": "knowledge.tasks.sweep_files", "schedule": 86400.0},
+    "drop-indexes": {"task": "knowledge.tasks.drop_indexes", "schedule": 86400.0},
     "trim-journal": {"task": "conversations.tasks.trim_journal", "schedule": 3600.0},
     "make-ledger-partitions": {"task": "billing.tasks.make_partitions", "schedule": 86400.0},
     "trim-ledger": {"task": "billing.tasks.trim_ledger", "schedule": 86400.0},

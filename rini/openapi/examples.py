@@ -140,6 +140,7 @@ EXAMPLES: dict[str, Any] = {
     "root_ids": [4709],
     "knowledge_base_id": _ID,
     "knowledge_base_ids": [_ID],
+    "expand": 800,
     "document_id": "b0c1d2e3-6c1d-4f0e-9b57-2a4d8c6e1f90",
     "document_name": "취업규칙.pdf",
     "owner_id": "7d0f6c1a-58a4-4c1e-a1d2-0b9a3c5e7f21",

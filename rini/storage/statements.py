@@ -36,6 +36,11 @@ def execute(statement: str | sql.Composable, parameters: Parameters = ()) -> lis
         return cursor.fetchall() if cursor.description else []
 
 
+def execute_once(statement: str, parameters: Parameters = ()) -> list[tuple[Any, ...]]:
+    """`execute` for a text that was put together for this call."""
+    return execute(sql.SQL(statement), parameters)
+
+
 def selected(model: type[M], statement: str, parameters: Parameters = ()) -> list[M]:
     """The rows of a statement that selects the `names` of `model`."""
     read = _reader(model)

@@ -12,6 +12,7 @@ from pytest_django import DjangoAssertNumQueries, Settings
 
 from accounts.authentication import Caller
 from accounts.models import ApiToken, User
+from billing import pricing
 from providers import access, catalogue, keys
 from providers.errors import ProviderKeyMissing
 from providers.models import ApiKey, Model, Provider
@@ -220,6 +221,7 @@ def test_the_use_of_a_key_is_noted_once_a_minute(
 ) -> None:
     key = give_key(caller, "openai")
     before = timezone.now()
+    pricing.is_billed("openai", "gpt-4o", before)  # prices are remembered for some seconds
     with django_assert_num_queries(3):
         where(caller, "openai", "gpt-4o")
     key.refresh_from_db()

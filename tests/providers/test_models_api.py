@@ -12,7 +12,7 @@ from providers.models import Provider
 from rini.secrets.secret import Secret
 from tests.conftest import User
 
-WITHOUT_A_KEY = {"demo", "offline"}
+WITHOUT_A_KEY = {"demo", "offline", "local"}
 FIELDS = {
     *("id", "provider", "kind", "context_window", "max_output_tokens", "dimensions"),
     *("vision", "tools", "prices"),
@@ -31,7 +31,9 @@ def add_key(owner: httpx.Client, provider: str) -> str:
     return made
 
 
-def test_without_a_key_there_are_the_demo_and_the_offline_models(alice: User) -> None:
+def test_without_a_key_there_are_the_demo_the_offline_models_and_those_of_ones_own_server(
+    alice: User,
+) -> None:
     found = models(alice)
     assert {row["provider"] for row in found.values()} == WITHOUT_A_KEY
     demo = found["demo/demo"]

@@ -48,7 +48,8 @@ http: ASGIApp = URLRouter(
         *knowledge.routing.http_routes,
         *conversations.routing.http_routes,
         *rini.monitoring.http_routes,
-        # Signing up and in is never repeated from memory: that would be a way to guess passwords.
+        # Answers to signing up and logging in are never replayed: that would be a way to guess
+        # passwords.
         route(r"^(?:users|auth/[a-z]+)/?$", django_application),
         route(r"", Whole(django_application)),
     ]
@@ -59,7 +60,7 @@ if settings.CORS_ORIGINS:
         allow_origins=settings.CORS_ORIGINS,
         allow_methods=["*"],
         allow_headers=["*"],
-        expose_headers=[
+        expose_headers=[  # a page's scripts see no others
             "X-Request-ID",
             "Retry-After",
             "Idempotency-Replayed",
@@ -81,6 +82,8 @@ application: ASGIApp = ProtocolTypeRouter(
         "lifespan": Lifespan(),
     }
 )
+# Each stands around the one before: a name or a body that is refused has its id, its line in the
+# log and its reader's language all the same.
 application = Hosts(application, settings.ALLOWED_HOSTS, literals=settings.SERVES_LITERAL_HOSTS)
 application = Client(
     application, [ip_network(one, strict=False) for one in settings.TRUSTED_PROXIES]

@@ -1,4 +1,4 @@
-"""The page between an action of the admin that spends or takes away and its being done.
+"""The page between choosing an action of the admin that spends or takes away, and doing it.
 
 if page := ask_first(request, rows, question, facts):
     return page
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 SHOWN = 20
 CONFIRMED = "confirmed"
+# What the admin's list needs to run the same action on the same rows again.
 _SENT_AGAIN = ("action", "select_across", "index", ACTION_CHECKBOX_NAME)
 
 
@@ -32,7 +33,7 @@ def ask_first(
 ) -> HttpResponse | None:
     """The page that says what is about to happen, and to how much; None once that was agreed to.
 
-    What was agreed to is what the page said: if it has changed meanwhile the page comes again.
+    Only what the page said is agreed to: if that has changed meanwhile, the page comes again.
     """
     said = _digest(question, *facts)
     if request.POST.get(CONFIRMED) == said:

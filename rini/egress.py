@@ -27,6 +27,7 @@ from rini.translation import gettext as _
 from rini.translation import gettext_noop
 
 MAX_REDIRECTS = 5
+# All of IPv6 that IANA gives out to the world: link-local, unique local and NAT64 lie outside.
 _PUBLIC_6 = ip_network("2000::/3")
 _WITHIN_6 = [
     ip_network(network)
@@ -169,6 +170,7 @@ async def _read(response: httpx2.Response, max_bytes: int) -> Fetched:
     async for piece in response.aiter_bytes():
         body += piece
         if len(body) > max_bytes:
+            # Counted unpacked: a small answer may unpack to a large one, whatever was asked for.
             raise FetchFailed(
                 _("%(url)s has more than %(bytes)s bytes.")
                 % {"url": _shown(url), "bytes": max_bytes}
@@ -182,6 +184,7 @@ class _Transport(httpx2.AsyncHTTPTransport):
 
     def __init__(self) -> None:
         super().__init__(trust_env=False)
+        # httpx2 hands no network backend on: its own pool is replaced by one that has ours.
         self._pool = httpcore2.AsyncConnectionPool(
             ssl_context=httpx2.create_ssl_context(trust_env=False),
             network_backend=_CheckedNetwork(),
@@ -219,6 +222,7 @@ class _CheckedNetwork(httpcore2.AsyncNetworkBackend):
                 _("%(host)s did not answer in time.") % {"host": host}
             ) from None
 
+    # Without timeouts of its own: `connect_tcp` has one for the look-up and all addresses together.
     async def _connect(self, host: str, port: int) -> httpcore2.AsyncNetworkStream:
         failure = httpcore2.ConnectError(_("%(host)s has no address.") % {"host": host})
         for address in await _resolved(host, port):
@@ -243,7 +247,7 @@ async def _resolved(host: str, port: int) -> list[Address]:
         if not (is_public(address) or _is_allowed(host, port, address)):
             raise AddressRefused(
                 _(
-                    "%(host)s is not a public address. An operator can allow it by "
+                    "%(host)s is not a public address. An operator can allow it with "
                     "EGRESS_ALLOWED_HOSTS."
                 )
                 % {"host": host}
@@ -254,7 +258,7 @@ async def _resolved(host: str, port: int) -> list[Address]:
 def _address(text: str | int) -> Address:
     address = ip_address(text)
     if isinstance(address, IPv6Address) and address.ipv4_mapped:
-        return address.ipv4_mapped
+        return address.ipv4_mapped  # where a connection to it goes
     return address
 
 

@@ -124,7 +124,7 @@ def not_allowed(method: str, allowed: Iterable[str]) -> MethodNotAllowed:
 class Conflict(RiniError):
     status = 409
     code = "conflict"
-    detail = gettext_noop("Another request was first.")
+    detail = gettext_noop("Another request came first.")
 
 
 class TooLarge(RiniError):

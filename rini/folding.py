@@ -4,7 +4,7 @@ Case, width and compatibility forms go by Unicode (NFKD, case folding, NFKC); th
 leave out: accents (é, ё, İ), Hebrew and Arabic points, joiners and soft hyphens. Letters that
 Unicode does not take apart are listed here, much as Unicode's withdrawn report 30 (character
 foldings) and Lucene's ICUFoldingFilter and ArabicNormalizer have them. Vowel signs of scripts that
-spell with them (Devanagari, Thai, Khmer …) and the marks of kana are letters' parts and stay.
+spell with them (Devanagari, Thai, Khmer …) and the marks of kana are parts of letters and stay.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _LEFT_OUT = regex.compile(
 
 
 def fold(text: str) -> str:
-    """`text` without what spellings differ in: ``fold("Ｉ̇STANBUL, Łódź") == "istanbul, lodz"``.
+    """`text` without what its spellings differ in: ``fold("Ｉ̇STANBUL, Łódź") == "istanbul, lodz"``.
 
     Takes about 0.3 µs a character at most, whatever the text: of more than 30 marks in a row only
     30 count, and what would become more than four times as long is cut.

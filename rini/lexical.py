@@ -60,8 +60,8 @@ _PREFIX_FROM = 3  # characters: shorter words would begin half the vocabulary
 
 
 def terms(text: str) -> Iterator[str]:
-    """The terms of `text` in their order, as often as they stand there; of a huge text its
-    beginning's."""
+    """The terms of `text` in their order, as often as they occur; of a huge text, those of its
+    beginning."""
     for run in _runs(text):
         if run.isalpha() and run < _FIRST_NGRAM:
             yield run[:_MAX_WORD]
@@ -74,10 +74,10 @@ def terms(text: str) -> Iterator[str]:
 def tsvector(text: str, scope: str = "") -> str:
     """`text` for storing, in PostgreSQL's notation for a `tsvector`: ``'서울':2 'trip':5,9``.
 
-    Before every term stands `scope` (letters, digits, dots), so that one index serves many and a
-    search in one reads nothing of the others: who asks sets it before what is asked as well.
+    `scope` (letters, digits, dots) goes before every term, so that one index serves many scopes and
+    a search in one reads nothing of the others. Whoever asks puts it before what is asked, too.
 
-    Of a huge text only the beginning: what fits into a `tsvector`.
+    Of a huge text only the beginning is kept: what fits into a `tsvector`.
     """
     places: dict[str, list[int]] = {}
     size = 0
@@ -108,7 +108,7 @@ def tsquery(text: str) -> str:
 
 def tsquery_any(text: str) -> str:
     """As `tsquery`, for texts that have any word of it, or any two neighbouring letters of a script
-    without blanks. Who asks it must rank what it finds."""
+    without blanks. Whoever uses it must rank what it finds."""
     return " | ".join(_wanted(text))
 
 

@@ -40,6 +40,7 @@ class Lifespan:
                 await _warm_up()
                 await send({"type": "lifespan.startup.complete"})
             else:
+                # In this order: ending answers settles their holds, while the wires are still open.
                 await generation.interrupt_all()
                 with suppress(TimeoutError):  # what cannot be settled now is swept later
                     async with asyncio.timeout(5):
@@ -54,12 +55,13 @@ async def _warm_up() -> None:
     asyncio.get_running_loop().run_in_executor(
         None, token_counts.count, ""
     )  # reads a big vocabulary
-    with suppress(Unavailable):  # a database that is away now is the requests' concern
+    with suppress(Unavailable):  # a database that is away is for the first requests to report
         await in_database(heartbeat.process_id)
         if await in_database(access.needs_litellm):  # whose import takes ten seconds
             asyncio.get_running_loop().run_in_executor(None, registry.wire_named, "litellm")
     await asyncio.to_thread(metrics.forget_old)
-    # Of many who sign up at first, each would read its list of bad passwords.
+    # Otherwise each of those who sign up at once at first would read the list of bad passwords.
     await asyncio.to_thread(get_default_password_validators)
     gc.collect()
-    gc.freeze()  # what is loaded stays: later collections need not look at it
+    # What is loaded stays. A full collection that looks at it stops everything for up to 0.3 s.
+    gc.freeze()

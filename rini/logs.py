@@ -48,7 +48,7 @@ def configure(level: str, form: str) -> None:
                     "uvicorn.access": "WARNING",
                     "uvicorn.error": "WARNING",  # that it starts and ends, `manage.py up` says
                     "django.request": "ERROR",  # a 404 is an answer, not news
-                    "httpx": "WARNING",  # they log whole addresses, and in them secrets
+                    "httpx": "WARNING",  # it logs whole addresses, with secrets in them
                     "httpx2": "WARNING",
                     "LiteLLM": "CRITICAL",  # it logs requests, and with them keys
                     "celery.beat": "WARNING",

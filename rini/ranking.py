@@ -12,8 +12,8 @@ long, whether a term is there says more than how often. They were tuned on Korea
 and English questions (`benchmarks.retrieval`); all of k1 .5–.9 and b .5–.8 is within half a point.
 
 *Both* are joined by their scores, not by their ranks: each half's scores are standardised (less
-their mean, by their standard deviation) over its best texts, then added by weight. A clear winner
-of one half so stays one, which reciprocal ranks take away.
+their mean, by their standard deviation) over its best texts, then added by weight. So a clear
+winner of one half stays one, which reciprocal ranks would not let it.
 
 What clients get is between 0 and 1, and orders texts as the scores do.
 """
@@ -29,6 +29,7 @@ from typing import TypeVar
 K1 = 0.7
 B = 0.7
 KEYWORD_WEIGHT = 0.6
+"""How much keywords count beside vectors; tuned on the same questions."""
 
 K = TypeVar("K", bound=Hashable)
 
@@ -113,7 +114,7 @@ def fused(
 def fused_share(score: float) -> float:
     """A score of `fused` as 0 to 1: 0.5 is the average of what was found, and what stands out by
     two standard deviations in both halves is at 0.88 (the logistic function)."""
-    return 1 / (1 + math.exp(-score)) if score > -700 else 0.0
+    return 1 / (1 + math.exp(-score)) if score > -700 else 0.0  # `exp` overflows beyond
 
 
 def _standardised(scores: Mapping[K, float]) -> dict[K, float]:

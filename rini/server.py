@@ -30,7 +30,7 @@ LAST_WORDS_SECONDS = 0.2
 
 
 class Server(uvicorn.Server):
-    """uvicorn's server, but the end waits for answers that nobody's connection waits for."""
+    """uvicorn's server, except that its end also waits for answers that no connection waits for."""
 
     def __init__(self, config: uvicorn.Config) -> None:
         super().__init__(config)
@@ -46,7 +46,7 @@ class Server(uvicorn.Server):
         began = time.monotonic()
         draining.begin()
         for server in self.servers:
-            server.close()
+            server.close()  # to new connections; those that are open go on
         ending = asyncio.create_task(generation.all_ended(settings.SHUTDOWN_GRACE_SECONDS))
         while not ending.done() and not self.force_exit:
             await asyncio.wait({ending}, timeout=0.1)
@@ -84,7 +84,7 @@ def main(application: str = "rini.asgi:application") -> None:
     # costs 40 ms a request on every connection that is kept alive.
     server.run(sockets=None if options.fd is None else [socket.socket(fileno=options.fd)])
     if not server.started:
-        raise SystemExit(3)
+        raise SystemExit(3)  # uvicorn's own status for this
 
 
 if __name__ == "__main__":

@@ -58,14 +58,14 @@ def index(request: HttpRequest) -> JsonResponse:
 @only_read
 @extend_schema(summary="Say that it lives", auth=[], responses={200: inline("Alive", "status")})
 def livez(request: HttpRequest) -> JsonResponse:
-    """The process answers; says nothing of what it needs."""
+    """The process answers; this says nothing of what it needs."""
     return JsonResponse({"status": "alive"})
 
 
 @only_read
 @extend_schema(summary="Check the readiness", auth=[], responses=_READY)
 def readyz(request: HttpRequest) -> JsonResponse:
-    """The database and the cache answer too, and the process is not about to end: 200, else 503.
+    """Whether the database and the cache answer too, and the process is not ending: 200, else 503.
 
     `degraded` is still ready: requests are answered, but the clock or the worker does not run, so
     what dead processes left is not cleared up.

@@ -142,7 +142,7 @@ warnings.filterwarnings("ignore", "No directory at", module="django.core.handler
 # -- storage ------------------------------------------------------------------------------------
 DATABASE_POOL_SIZE = env.integer("DATABASE_POOL_SIZE", 10, most=1000)
 DATABASES = {"default": environ.Env.db_url_config(DATABASE_URL)}
-DATABASES["default"]["CONN_MAX_AGE"] = 0
+DATABASES["default"]["CONN_MAX_AGE"] = 0  # under ASGI kept ones leak: the pool keeps them
 DATABASES["default"]["ENGINE"] = "rini.storage.postgres"
 DATABASES["default"]["OPTIONS"] = {
     **DATABASES["default"].get("OPTIONS", {}),
@@ -204,7 +204,7 @@ AUTH_PASSWORD_VALIDATORS = [
     )
 ]
 LOGIN_REDIRECT_URL = "/admin/"
-# Whoever serves others says himself what strangers may; on one's own machine there are none.
+# Whoever serves others decides what strangers may do; on one's own machine there are none.
 IS_OWN_MACHINE = EMBEDDED_DATABASE and addresses.is_loopback(HOST)
 OPEN_REGISTRATION = env.switch("OPEN_REGISTRATION", IS_OWN_MACHINE)
 REGISTRATIONS_PER_HOUR = env.integer("REGISTRATIONS_PER_HOUR", 20)
@@ -313,7 +313,7 @@ SESSION_TIMEOUT_HOURS = env.duration(
 MAX_CONTEXT_MESSAGES = env.integer("MAX_CONTEXT_MESSAGES", 10, least=1)
 
 # -- conversations --------------------------------------------------------------------------------
-# Set by the operator, that limit is for all sessions; otherwise they tell as much as fits.
+# If the operator sets it, that limit is for all sessions; otherwise they tell as much as fits.
 CONTEXT_TURNS = MAX_CONTEXT_MESSAGES if env.is_set("MAX_CONTEXT_MESSAGES") else None
 AUTO_TITLE = env.switch("AUTO_TITLE", True)
 
@@ -361,13 +361,13 @@ STREAM_KEEPALIVE_SECONDS = env.duration(
 CELERY_BROKER_URL = REDIS_URL
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_ACKS_LATE = True
-CELERY_TASK_REJECT_ON_WORKER_LOST = True
+CELERY_TASK_REJECT_ON_WORKER_LOST = True  # late acks alone lose the task of a child that is killed
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_WORKER_SOFT_SHUTDOWN_TIMEOUT = 5.0
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_BROKER_TRANSPORT_OPTIONS = {
-    "visibility_timeout": 3600,
-    "socket_timeout": 5,
+    "visibility_timeout": 3600,  # what a dead worker had comes back then; leases are quicker
+    "socket_timeout": 5,  # without it whoever queues a task waits as long as Valkey is silent
     "socket_connect_timeout": 5,
 }
 CELERY_ACCEPT_CONTENT = ["json"]

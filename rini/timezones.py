@@ -13,4 +13,4 @@ def is_timezone(name: str) -> bool:
         ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError):
         return False
-    return name != "localtime"
+    return name != "localtime"  # a file on many machines, and elsewhere another zone or none

@@ -13,7 +13,7 @@ from rini.web.http import route
 
 
 class Models(openai.Models):
-    """``GET /v1/models``: two APIs have it, and say who they are by a header."""
+    """``GET /v1/models``: two APIs have it, whose clients are told apart by a header."""
 
     anthropics = anthropic.Models()
 

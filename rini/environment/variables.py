@@ -1,7 +1,7 @@
 """The readers: one line in the settings for each variable.
 
-A variable that is set to nothing counts as one that is not set, but for the optional ones, where
-nothing is a value. `read` knows afterwards which variables there are.
+A variable that is set to nothing counts as not set, except for the optional ones, where nothing is
+a value. `read` knows afterwards which variables there are.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from rini.secrets.secret import Secret
 V = TypeVar("V")
 Check = Callable[[str], str]
 FROM_FILE = "_FILE"
-"""What a variable's name ends with that names a file with a secret, as docker's secrets are."""
+"""How the name of a variable ends that names a file with a secret, as docker's secrets are."""
 _SWITCHES = {
     **dict.fromkeys(("true", "yes", "on", "y", "1"), True),
     **dict.fromkeys(("false", "no", "off", "n", "0"), False),
@@ -160,7 +160,7 @@ class Environment:
     def provider_addresses(self) -> dict[str, str]:
         """``<PROVIDER>_BASE_URL`` by provider, and ``LLM_SERVER_URL`` for ``local``.
 
-        A path alone is another program's: web front ends call theirs so.
+        One that is only a path belongs to another program: web front ends have such variables.
         """
         ending = "_BASE_URL"
         found = {
@@ -222,7 +222,7 @@ def _number(value: str, least: float, most: float, *, unit: str = "", ending: st
         number = float(value)
     except ValueError:
         number = math.nan
-    if not least <= number <= most:  # nor is nan
+    if not least <= number <= most:  # nan is not within either
         what = f"a number of {unit}" if unit else "a number"
         raise Wrong(f"Give {what} from {least:g} to {most:g}{ending}.")
     return number

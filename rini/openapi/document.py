@@ -1,4 +1,4 @@
-"""Endpoints outside of Django in the same OpenAPI document as its views.
+"""Endpoints outside of Django, in the same OpenAPI document as its views.
 
 They carry `extend_schema` on their methods as views do; drf-spectacular reads it off stand-ins.
 """
@@ -119,7 +119,7 @@ def _undescribed(result: Json, operation: tuple[str, str]) -> Iterator[tuple[str
 
 
 def loosen_choices(result: Json, **_: Any) -> Json:
-    """drf-spectacular's postprocessing hook: a thing may fit several of the shapes it may have."""
+    """drf-spectacular's postprocessing hook: a value may fit several of the shapes it can have."""
     for component in result["components"]["schemas"].values():
         if "oneOf" in component and "discriminator" not in component:
             component["anyOf"] = component.pop("oneOf")

@@ -18,6 +18,7 @@ MAKERS = {
     "/budgets/": ("id", "/budgets/"),
     "/api/sessions/": ("session_id", "/api/sessions/"),
     "/chat/stream/": ("stream_id", "/chat/stream/"),
+    # Both /api/conversations/… and /api/chat/….
     "/api/conversations/create/": ("conversation_id", "/api/c"),
 }
 

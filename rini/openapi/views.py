@@ -1,4 +1,4 @@
-"""``/openapi.json``: made once in a process, for making it takes seconds."""
+"""``/openapi.json``: made once per process, because making it takes seconds."""
 
 from __future__ import annotations
 

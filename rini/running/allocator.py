@@ -2,10 +2,10 @@
 
 glibc keeps what large blocks lay in, for each of up to eight arenas a core, and takes ever larger
 ones for blocks that are worth keeping. One rush of log-ins, 19 MiB a password, would then be the
-process's size for good. Elsewhere (musl, macOS) nothing is to do.
+process's size for good. Elsewhere (musl, macOS) there is nothing to do.
 
-Python keeps what refers to itself until it looks for that, which it seldom does: requests and their
-answers often do. So it is made to look after large ones.
+Python keeps what refers to itself, as requests and their answers often do, until it looks for it,
+which is seldom. So it is made to look after large ones.
 """
 
 from __future__ import annotations

@@ -102,7 +102,7 @@ def hold(folder: Path, address: str) -> Iterator[None]:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise FolderHeldError(
-                f"Rini runs already in {folder}: {file.read().strip() or 'starting'}. "
+                f"Rini is already running in {folder}: {file.read().strip() or 'starting'}. "
                 "Stop it first, or name another folder in RINI_DATA_DIR."
             ) from None
         file.truncate()
@@ -158,6 +158,7 @@ def _write(folder: Path, installation: Installation) -> None:
         file.flush()
         os.fsync(file.fileno())
     draft.replace(folder / FILE)
+    # The new name is safe from a power failure only when the folder is on disk, too.
     entry = os.open(folder, os.O_RDONLY)
     os.fsync(entry)
     os.close(entry)

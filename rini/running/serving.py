@@ -30,7 +30,7 @@ def listen(host: str, port: int) -> socket.socket:
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind((host, port))
-        listener.listen(2048)
+        listener.listen(2048)  # as uvicorn does
     except (OSError, OverflowError) as error:
         listener.close()
         fault = (isinstance(error, OSError) and error.strerror) or str(error).rstrip(".")
@@ -62,7 +62,7 @@ def web(name: str, listener: socket.socket, root: Path) -> Program:
 def clock(schedule: Path, root: Path) -> Program:
     """What queues periodic tasks when their time comes; their last times stand in `schedule`.
 
-    A child of its own, and not one of the worker's that nobody would start again.
+    A child of its own: as one of the worker's, nobody would start it again.
     """
     return Program(
         name="clock",
@@ -79,7 +79,7 @@ def worker(root: Path, concurrency: int) -> Program:
     return Program(
         name="worker",
         argv=[
-            # Who runs Rini as root need not hear of it at every start.
+            # Whoever runs Rini as root need not be told so at every start.
             *(sys.executable, "-W", "ignore:You're running the worker"),
             *("-m", "celery", "--quiet", "-A", "rini", "worker"),
             *("--concurrency", str(concurrency)),

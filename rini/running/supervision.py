@@ -24,7 +24,7 @@ from typing import Self
 PR_SET_PDEATHSIG = 1
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 LONGEST_PAUSE = 30.0
-STEADY_AFTER = 60.0  # seconds: who ran that long and died did not die from starting
+STEADY_AFTER = 60.0  # seconds: what ran that long before it died did not die from starting
 
 _libc = ctypes.CDLL(None) if sys.platform == "linux" else None
 
@@ -63,7 +63,8 @@ class StartError(Exception):
 def die_with_parent(sent: signal.Signals, parent: int) -> None:
     """Have the kernel send `sent` to this process when process `parent`, its parent, dies.
 
-    Linux only; elsewhere it does nothing. A change of user forgets it, so call it after that.
+    Linux only; elsewhere it does nothing. The kernel forgets it when the process changes its user,
+    so call it after that.
     """
     if _libc is not None:
         _libc.prctl(PR_SET_PDEATHSIG, int(sent))
@@ -80,7 +81,7 @@ class Child:
     record: Path
     started: float = field(default_factory=time.monotonic)
     failures: int = 0
-    due: float | None = None  # when to start it again, if it is to be
+    due: float | None = None  # when to start it again, if at all
 
 
 class Supervisor:
@@ -106,7 +107,7 @@ class Supervisor:
     def start(self, program: Program, *, within: float = 30.0, again: bool = False) -> None:
         """Start a program and return when it is ready.
 
-        One that ends before is started again until `within` seconds have passed if `again`.
+        With `again`, one that ends before is started again until `within` seconds have passed.
         Raises `StartError`.
         """
         if program.log:
@@ -182,6 +183,7 @@ class Supervisor:
                 user=program.account.uid if program.account else None,
                 group=program.account.gid if program.account else None,
                 extra_groups=[program.account.gid] if program.account else None,
+                # Called after the change of user, as `die_with_parent` needs it.
                 preexec_fn=partial(_begin_as_child, program.orphan_signal, os.getpid()),  # noqa: PLW1509
             )
         finally:
@@ -267,6 +269,7 @@ def _child_signals() -> Iterator[int]:
     readable, writable = os.pipe()
     os.set_blocking(readable, False)
     os.set_blocking(writable, False)
+    # Only a signal that Python handles is written to the descriptor.
     before = signal.signal(signal.SIGCHLD, lambda *_: None)
     signal.set_wakeup_fd(writable)
     try:
@@ -297,6 +300,7 @@ def _birth(pid: int) -> str:
     """When process `pid` began, which tells it from a later one of the same number; "" if gone."""
     if sys.platform == "linux":
         try:
+            # After the name, which may hold blanks and brackets itself (proc(5)).
             fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
         except OSError:
             return ""

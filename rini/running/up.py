@@ -138,7 +138,7 @@ def _start_serving(supervisor: Supervisor, folder: Path, listener: socket) -> No
         name = f"web server {number}" if web_workers > 1 else "web server"
         supervisor.start(serving.web(name, listener, root))
     for old in folder.glob("*-schedule*"):
-        old.chmod(0o600)  # from before it was made so
+        old.chmod(0o600)  # the umask of the children does not change what is there
     supervisor.start(serving.worker(root, settings.WORKER_CONCURRENCY))
     supervisor.start(serving.clock(folder / "clock-schedule", root))
 

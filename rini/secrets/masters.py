@@ -2,7 +2,8 @@
 
 They are `settings.MASTER_KEYS`, from the environment. Where they are the installation's own, they
 lie in its file (`rini.running.datadir`), which `manage.py rotate_keys --new` replaces while Rini
-runs: so it is asked whether it has changed, and every process seals under the new key then.
+runs. So each call looks whether the file has changed: from then on, every process seals under the
+new key.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
-"""Handing work to the background worker. What cannot be handed over must not be lost by it: whoever
-uses this finds the work again, by what stands in PostgreSQL."""
+"""Handing work to the background worker. What cannot be handed over must not get lost: whoever uses
+this finds the work again, by what stands in PostgreSQL."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ def enqueue(task: str, *arguments: str | int | None) -> None:
     Call it after the commit, or the worker may be quicker.
     """
     try:
+        # No retries: the request that queues it would wait for Valkey.
         app.send_task(task, arguments, retry=False, ignore_result=True)
     except OperationalError as error:
         log.warning("background work could not be queued", task=task, error=str(error))

@@ -33,6 +33,8 @@ R = TypeVar("R")
 M_co = TypeVar("M_co", bound=models.Model, covariant=True)
 
 log = structlog.get_logger(__name__)
+# Our own: by asgiref all tasks would share one thread, and wait for each other's queries. There are
+# as many as connections: more would only wait for one.
 _threads = ThreadPoolExecutor(
     max_workers=settings.DATABASE_POOL_SIZE or 10, thread_name_prefix="database"
 )

@@ -40,7 +40,10 @@ class _PostgresStarted(Func):
 
 
 class _Heart:
-    """This process's heart. A fork has a heart of its own."""
+    """This process's heart. A fork has a heart of its own.
+
+    It is a thread, and no task: a process whose event loop is busy is not dead.
+    """
 
     def __init__(self) -> None:
         self.pid = 0
@@ -75,6 +78,7 @@ class _Heart:
 
 
 _heart = _Heart()
+# Another thread may hold the lock when a process forks: in the child nobody would let it go.
 os.register_at_fork(after_in_child=lambda: setattr(_heart, "lock", threading.Lock()))
 
 

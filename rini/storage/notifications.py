@@ -2,7 +2,7 @@
 
 `notify` is part of the caller's transaction: it is heard after the commit, or never. A process
 hears through one connection of its own, outside of the pool. Where that connection breaks, nothing
-is lost but speed: everybody who waits is woken to look for himself until there is a new one.
+is lost but speed: everybody who waits is woken to look for themselves until there is a new one.
 """
 
 from __future__ import annotations
@@ -76,11 +76,12 @@ class Listener:
             **connection_parameters(), autocommit=True
         ) as ear:
             await ear.execute(f"LISTEN {CHANNEL}")
-            self._wake_all()
+            self._wake_all()  # nobody has heard what was said before
             while True:
                 async for notification in ear.notifies(timeout=PROBE_SECONDS):
                     for topic in notification.payload.split():
                         self._wake(topic)
+                # To a connection that a network lost in silence nothing would ever be said again.
                 async with asyncio.timeout(PROBE_SECONDS):
                     await ear.execute("SELECT 1")
 

@@ -174,8 +174,8 @@ def problem_response(error: RiniError) -> JsonResponse:
 
 
 def only_read(view: View) -> View:
-    """A plain view that takes GET and HEAD only, and says so as the API does; without it Django
-    would ask for a token against forgery first, in HTML."""
+    """A plain view that takes GET and HEAD only, and says so as the API does. By itself Django
+    would ask for its token against forgery first, in HTML."""
 
     @csrf_exempt
     @wraps(view)

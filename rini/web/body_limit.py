@@ -102,6 +102,7 @@ class _Body:
         more = size - self._held
         if size <= SMALL or more <= 0:
             return
+        # A body that is alone may be as large as any.
         if _held and _held + more > settings.MAX_BODIES_BYTES:
             raise TooManyBodies(retry_after=1)
         _held += more

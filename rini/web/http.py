@@ -287,7 +287,7 @@ class EventStream(Response):
                 "headers": self.raw_headers,
             }
         )
-        # Two tasks, for each waits for somebody else: the model, and the reader's going.
+        # Two tasks, because each waits for something else: for the model, and for the reader to go.
         sending = asyncio.create_task(self._send_frames(send))
         gone = asyncio.create_task(_disconnected(receive))
         with standing.losing() as lost:

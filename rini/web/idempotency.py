@@ -167,7 +167,7 @@ def _answer(row: IdempotentRequest, request: KeyedRequest) -> Kept:
         )
     if bytes(row.body) != request.body:
         raise Unprocessable(
-            _("This Idempotency-Key was used with another body: take a new key for a new request."),
+            _("This Idempotency-Key was used with another body: use a new key for a new request."),
             code="idempotency_key_reused",
         )
     answer = sealed.take(row, "answer") if row.answered_at else None
@@ -178,6 +178,7 @@ def _answer(row: IdempotentRequest, request: KeyedRequest) -> Kept:
 
 def _encoded(answer: Kept) -> str:
     head = [answer.status, dict(answer.headers), answer.stream]
+    # JSON has no bytes: in latin-1 each is the character of its number, and comes back as it was.
     return orjson.dumps([*head, answer.body.decode("latin-1")]).decode()
 
 

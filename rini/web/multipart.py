@@ -40,7 +40,7 @@ class Form:
 
 
 async def form_body(request: Request) -> Form:
-    """The request's form; of a field that stands in it twice the last.
+    """The request's form; of a field that occurs twice, the last.
 
     Raises `TooLarge`, `InvalidInput` for what is not a form, and DRF's `UnsupportedMediaType`.
     """
@@ -64,7 +64,7 @@ def harmless(name: str) -> str:
     """A file's name as data: no path, nothing invisible, and its letters composed (NFC)."""
     name = composed(name).replace("\\", "/").rpartition("/")[2]
     visible = "".join(c for c in name if unicodedata.category(c) not in {"Cc", "Cf", "Cs", "Co"})
-    return visible.strip()[-MAX_NAME_CHARACTERS:]
+    return visible.strip()[-MAX_NAME_CHARACTERS:]  # the end has the extension
 
 
 def _upload(file: UploadedFile[Any]) -> Upload:
@@ -78,7 +78,7 @@ def _parsed(
 
 
 class _Collector(FileUploadHandler):
-    """Keeps files in memory, where the body has been already."""
+    """Keeps files in memory, where the body is already; Django's own handlers may write to disk."""
 
     def new_file(self, *args: Any, **options: Any) -> None:
         super().new_file(*args, **options)

@@ -86,8 +86,8 @@ async def answer_of(app: ASGIApp, request: Request) -> Response:
 
 
 async def _owner(headers: Mapping[str, str]) -> tuple[UUID | None, str]:
-    """Whose request it is, as `settings.REQUEST_OWNER` finds it: the user (None without a valid
-    token), and what spoke for the user."""
+    """Whose request it is, as `settings.REQUEST_OWNER` finds it (the floor knows no accounts): the
+    user, None without a valid token, and what spoke for the user."""
     find: Callable[[Mapping[str, str]], Awaitable[tuple[UUID | None, str]]]
     find = import_string(settings.REQUEST_OWNER)
     return await find(headers)

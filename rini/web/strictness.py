@@ -24,7 +24,7 @@ _PARAMETERS = frozenset((
     "logit_bias", "thinking",
 ))
 # fmt: on
-"""What a client may take for a field of the request itself: it belongs into ``llm_params``."""
+"""What a client may take for a field of the request itself: it belongs in ``llm_params``."""
 _TEXTS = (serializers.CharField,)
 _NUMBERS = (serializers.IntegerField, serializers.FloatField)
 _SWITCHES = (serializers.BooleanField,)
@@ -73,7 +73,7 @@ def _kept(
 
 
 def _inside(field: Any, value: Any, place: str, errors: Errors, *, takes_unknown: bool) -> Any:
-    """`value` as a serializer inside this one gets it; what is no JSON of its type is an error."""
+    """`value` as a serializer inside this one gets it; JSON of another type is an error."""
     if isinstance(field, serializers.ListSerializer) and isinstance(value, list):
         many = enumerate(value)
         child: Any = field.child
@@ -110,4 +110,4 @@ def _unknown(name: str, fields: Mapping[str, Any]) -> str:
     writable = [known for known, field in fields.items() if not field.read_only]
     if near := get_close_matches(name, writable, n=1):
         return _("There is no such field. Did you mean “%(name)s”?") % {"name": near[0]}
-    return _("There is no such field. There are: %(names)s.") % {"names": ", ".join(writable)}
+    return _("There is no such field. The fields are: %(names)s.") % {"names": ", ".join(writable)}

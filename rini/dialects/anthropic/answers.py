@@ -2,7 +2,7 @@
 
 A stream is ``message_start``, per block ``content_block_start``, ``content_block_delta`` … and
 ``content_block_stop``, then ``message_delta`` with the reason of the end and the usage, and
-``message_stop``. Blocks follow each other: of tool calls that come at the same time the later ones
+``message_stop``. Blocks never overlap: where a vendor interleaves tool calls, the later ones
 wait. https://platform.claude.com/docs/en/build-with-claude/streaming
 """
 
@@ -153,7 +153,7 @@ class Answer:
 
 
 def whole(answer: Answer, completion: Completion, usage: Usage) -> Json:
-    """The message that a whole answer is: what its events add up to."""
+    """A whole answer as one message: what its events add up to."""
     content: list[Json] = []
     arguments = ""
     end: Json = {}
@@ -198,7 +198,7 @@ def _arguments(arguments: str) -> object:
     try:
         return orjson.loads(arguments)
     except orjson.JSONDecodeError:
-        return {}  # it has not come to its end, which the reason of the end says
+        return {}  # it was cut off, as `stop_reason` says
 
 
 def _usage(usage: Usage) -> Json:

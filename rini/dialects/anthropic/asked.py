@@ -42,7 +42,7 @@ def to_count(body: Any) -> Asked:
     fields = {name: value for name, value in body.items() if value is not None}
     model = fields.pop("model", None)
     if not isinstance(model, str) or not model:
-        raise invalid("model", _("Name a model, as “provider/model” for instance."))
+        raise invalid("model", _("Name a model, “provider/model” for instance."))
     messages = fields.get("messages")
     if not isinstance(messages, list) or not messages:
         raise invalid("messages", _("Give a list of at least one message."))

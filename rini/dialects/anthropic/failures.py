@@ -21,7 +21,7 @@ _TYPES = {
     504: "timeout_error",
 }
 _NOT_FOUND = {"model_not_found", "provider_not_found"}
-"""400 in the native API, where a model is a field of the input; here it is a thing that is not."""
+"""400 in the native API, where a model is a field of the input; here it is what does not exist."""
 
 
 def status_of(error: RiniError) -> int:
@@ -29,7 +29,7 @@ def status_of(error: RiniError) -> int:
 
 
 def headers_of(error: RiniError) -> dict[str, str]:
-    """The error's own, and the word to Anthropic's clients that trying again is of no use."""
+    """The error's own, and what tells Anthropic's clients that trying again is of no use."""
     is_final = error.code == "provider_quota_exhausted"
     return {**error.headers, **({"x-should-retry": "false"} if is_final else {})}
 

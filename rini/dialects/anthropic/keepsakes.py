@@ -23,7 +23,7 @@ def block(kept: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def opened(data: object) -> dict[str, Any]:
-    """What such a block holds; empty for one of somebody else, or one that was changed."""
+    """What such a block holds; empty if it is somebody else's, or was changed."""
     if not is_ours(data):
         return {}
     try:
@@ -38,8 +38,8 @@ def is_ours(data: object) -> bool:
 
 
 def without_ours(messages: list[Any]) -> list[Any]:
-    """`messages` as Anthropic takes them: without thoughts of other vendors, which it has not
-    signed. Where there are none they are the same."""
+    """`messages` as Anthropic takes them: without other vendors' thoughts, which it has not signed.
+    Messages that have none stay the same objects."""
     return [_without(message) for message in messages]
 
 

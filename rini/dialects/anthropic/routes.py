@@ -96,7 +96,7 @@ class CountTokens(AnthropicEndpoint):
 
 
 class Models(AnthropicEndpoint):
-    """``GET /v1/models`` of Anthropic's clients, which say so with ``anthropic-version``."""
+    """``GET /v1/models`` for Anthropic's clients, which are known by ``anthropic-version``."""
 
     async def get(self, request: Request) -> Response:
         caller = await caller_of(request.headers)
@@ -152,7 +152,7 @@ def _headers(call: Call) -> dict[str, str]:
 
 
 def _model_list(names: list[str]) -> dict[str, Any]:
-    """Nobody knows when a model was made: `created_at` is the beginning of time."""
+    """Nobody knows when a model was made: Anthropic's format takes the epoch for that."""
     made = "1970-01-01T00:00:00Z"
     data = [
         {"type": "model", "id": name, "display_name": name, "created_at": made} for name in names

@@ -90,6 +90,7 @@ def _frame(event: dict[str, Any]) -> bytes:
 def _type_of(raw: bytes) -> str:
     event = orjson.loads(raw) if raw.startswith(b"{") else {}
     name = str(event.get("type", "message"))
+    # It goes into a line of its own: a line end in it would begin another field.
     return name if name.isidentifier() else "message"
 
 

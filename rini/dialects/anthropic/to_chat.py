@@ -1,7 +1,7 @@
 """A request of Anthropic's format as one of OpenAI's, for models of other vendors. Pure.
 
 What the other format has no word for is refused by name; what no answer depends on (breakpoints of
-caches, labels, what Claude keeps of its own thinking) is left out. docs/anthropic.md has the table.
+caches, labels, what Claude keeps of its own thinking) is left out. docs/dialects.md has the table.
 """
 
 from __future__ import annotations
@@ -74,7 +74,7 @@ def _messages(messages: list[Any]) -> Iterator[ChatMessage]:
 
 def _of_user(content: list[Any], where: str) -> Iterator[ChatMessage]:
     """A tool's results as messages of their own, then what the user says. Pictures in a result go
-    to the user's message: OpenAI's tools answer in text."""
+    to the user's message, because OpenAI's tools answer in text only."""
     said: list[Part] = []
     for block, place in _blocks(content, where):
         if block.get("type") != "tool_result":
@@ -116,7 +116,7 @@ def _of_assistant(content: list[Any], where: str) -> Iterator[ChatMessage]:
                 pass  # other models take no thoughts back
             case kind:
                 raise _unknown(kind, place)
-    for call in calls:
+    for call in calls:  # only now: the block that keeps it comes after its calls
         if call["id"] in kept:
             call[EXTRA_CONTENT] = kept[call["id"]]
     message: dict[str, Any] = {"role": "assistant", "content": "".join(texts) or None}
@@ -168,7 +168,7 @@ def _document_parts(block: Block, where: str) -> Iterator[Part]:
         data = _address(block, where, "application/pdf")
         yield {"type": "file", "file": {**file, "file_data": data}}
     else:
-        raise invalid(where, _("Only Anthropic's models take a document of this source."))
+        raise invalid(where, _("Only Anthropic's models take a document from this kind of source."))
 
 
 def _address(block: Block, where: str, kind: str) -> str:
@@ -207,7 +207,7 @@ def _tools(fields: Mapping[str, Any]) -> dict[str, Any]:
         raise invalid("tool_choice.type", _("Give auto, any, tool or none."))
     if given and choice.get("disable_parallel_tool_use"):
         params["parallel_tool_calls"] = False
-    return params if given else {}
+    return params if given else {}  # OpenAI refuses a choice where there are no tools
 
 
 def _tool(tool: object, where: str) -> Part:

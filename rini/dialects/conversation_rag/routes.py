@@ -185,7 +185,7 @@ class Chat(ConversationEndpoint):
 
 
 def _log_in(agent: str, username: str, password: str, code: str | None = None) -> str:
-    """An access token. These clients know no other: its login ends with it."""
+    """An access token. These clients know no refresh token: the login ends with it."""
     user = credentials.log_in(username, password, code or "")
     return refresh.begin_passing(user, address=client.address(), agent=agent)
 
@@ -203,7 +203,8 @@ async def _start(request: Request) -> Running:
 
 
 def _stream(request: Request, answer: Answer, headers: dict[str, str] | None = None) -> Response:
-    for_sse = request.query_params.get("format") == "sse"  # the original's clients accept SSE, too
+    # Asked for by name: the original's clients accept SSE and read plain JSON.
+    for_sse = request.query_params.get("format") == "sse"
     silence = sse.comment() if for_sse else b""  # plain JSON has no comments
     farewell = partial(translate.farewell, for_sse=for_sse)
     frames = _frames(answer, for_sse=for_sse)

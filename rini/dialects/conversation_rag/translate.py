@@ -62,7 +62,7 @@ def listed(conversation: Conversation) -> dict[str, Any]:
 
 
 def objects(event: JournalEvent) -> list[dict[str, str]]:
-    """An event as the stream has it: the end is two objects, much is nothing."""
+    """An event as the stream has it: the end is two objects, and many events are none."""
     if event.type == EventType.TEXT:
         return [{"event": "message", "data": event.data["text"]}]
     if not event.is_terminal:
@@ -76,7 +76,7 @@ def objects(event: JournalEvent) -> list[dict[str, str]]:
 
 
 def encoded(event: JournalEvent, *, for_sse: bool) -> bytes:
-    """The bytes of an event: JSON and an empty line, for SSE's readers behind ``data: ``."""
+    """The bytes of an event: JSON and an empty line; for readers of SSE behind ``data: ``."""
     return b"".join(_line(one, for_sse=for_sse) for one in objects(event))
 
 

@@ -101,8 +101,8 @@ class OneStream(OneShotEndpoint):
         responses={(200, "text/event-stream"): OpenApiTypes.STR},
     )
     async def get(self, request: Request) -> Response:
-        """The answer, as it is written. It goes on when the reader goes; who returns with a
-        `Last-Event-ID` reads on from there, and gets 204 where all was read."""
+        """The answer, as it is written. It goes on without its reader; one who returns with a
+        `Last-Event-ID` reads on from there, and gets 204 if everything has been read."""
         caller = await caller_or_guest(request.headers)
         stream_id = await _find(caller, request)
         after = _last_seen(request)
@@ -122,8 +122,8 @@ class OneStream(OneShotEndpoint):
 class Models(OneShotEndpoint):
     @extend_schema(summary="List models (one shot)", responses={200: OpenApiTypes.OBJECT})
     async def get(self, request: Request) -> Response:
-        """The chat models that the caller can use now. For OpenAI's clients whose base URL lacks
-        its `/v1` they stand there a second time, as those look for them."""
+        """The chat models that the caller can use now. They are there a second time in OpenAI's
+        shape, for its clients whose base URL lacks `/v1`."""
         caller = await caller_or_guest(request.headers)
         rows = await in_database(access.usable_models, caller)
         chat = [translate.model(row) for row in rows if row.kind == ModelKind.CHAT]
@@ -139,7 +139,7 @@ class Health(OneShotEndpoint):
     async def get(self, request: Request) -> Response:
         """What `/readyz` says, and whether the provider of `DEFAULT_MODEL` takes the server's key.
 
-        `openai_api` is found out by a call that costs nothing, and does not make Rini unhealthy.
+        `openai_api` is found out by a call that costs nothing, and never makes Rini unhealthy.
         """
         parts = await in_database(service.parts)
         healthy = all(state == "connected" for state in parts.values())
@@ -180,6 +180,7 @@ async def _find(caller: Caller, request: Request) -> UUID:
 
 def _last_seen(request: Request) -> int:
     given = request.headers.get("last-event-id", "")
+    # Python refuses to read thousands of digits; no event's number has more than 18.
     return int(given[:18]) if given.isascii() and given.isdigit() else 0
 
 

@@ -50,8 +50,7 @@ def answer(told: Mapping[str, Any], model: str, now: datetime) -> dict[str, Any]
 
 
 def frame(event: JournalEvent) -> bytes:
-    """An event as the stream has it; much is nothing. Its id is where a reader that returns goes
-    on."""
+    """An event as the stream has it; many are none. A reader that returns goes on from its id."""
     if event.type == EventType.STARTED:
         return _frame({"type": "START", "stream_id": event.data["generation_id"]}, event.seq)
     if event.type == EventType.TEXT:

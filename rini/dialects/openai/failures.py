@@ -1,6 +1,6 @@
 """Rini's errors in the shape of OpenAI's API: ``{"error": {"message", "type", "param", "code"}}``.
 
-The codes are OpenAI's own where it has one for the matter, because clients compare them.
+The codes are OpenAI's own where it has one for the case, because clients compare them.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from typing import Any
 from rini.errors import RiniError
 
 _NOT_FOUND = {"model_not_found", "provider_not_found"}
-"""400 in the native API, where a model is a field of the input; here it is a thing that is not."""
+"""400 in the native API, where a model is a field of the input; here it is what does not exist."""
 _CODES = {
     "not_authenticated": "invalid_api_key",
     "provider_not_found": "model_not_found",
@@ -34,7 +34,7 @@ def status_of(error: RiniError) -> int:
 
 
 def headers_of(error: RiniError) -> dict[str, str]:
-    """The error's own, and OpenAI's word to its clients that trying again is of no use."""
+    """The error's own, and OpenAI's way to tell its clients that trying again is of no use."""
     is_final = error.code == "provider_quota_exhausted"
     return {**error.headers, **({"x-should-retry": "false"} if is_final else {})}
 

@@ -97,7 +97,7 @@ class Unknown(NothingHere, OpenAIEndpoint):
 
 
 def _also(endpoint: OpenAIEndpoint) -> ASGIApp:
-    """The same at another address, which the OpenAPI document does not tell."""
+    """The same at another address: as a function, which the OpenAPI document leaves out."""
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         await endpoint(scope, receive, send)

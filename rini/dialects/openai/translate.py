@@ -1,6 +1,6 @@
-"""Requests and answers of OpenAI's API. Rini speaks that format inside, so that little is to do.
+"""Requests and answers of OpenAI's API. Rini speaks that format inside, so there is little to do.
 
-What a request says beside its model, its input and how to stream goes to the vendor as it is.
+What a request says besides its model, its input and how to stream goes to the vendor as it is.
 """
 
 from __future__ import annotations
@@ -76,8 +76,8 @@ def embeddings_asked(body: Any) -> EmbeddingsAsked:
 def embeddings_answer(
     answer: Embeddings, *, as_base64: bool, input_tokens: int | None
 ) -> Embeddings:
-    """`answer` as base64 if that was asked for, also where its vendor knows only numbers, and
-    with a usage, also where its vendor tells none."""
+    """`answer` in base64 if that was asked for, even if its vendor knows only numbers, and with a
+    usage, even if its vendor tells none."""
     usage = {"prompt_tokens": input_tokens, "total_tokens": input_tokens}
     data = answer["data"]
     if as_base64:
@@ -95,7 +95,7 @@ def model_list(models: Sequence[dict[str, Any]]) -> dict[str, Any]:
 
 
 class Relay:
-    """Makes a stream's frames of a vendor's chunks: all as they are, but for the usage.
+    """Makes a stream's frames out of a vendor's chunks: all as they are, except for the usage.
 
     Rini always asks for the usage, and vendors tell it in any chunk, some in several. OpenAI's
     clients get it if they asked for it, once, in a last chunk without choices.
@@ -112,6 +112,7 @@ class Relay:
             self._usage_chunk = {**chunk, "choices": [], "usage": usage}
             if not choices:
                 return b""
+        # With usage asked for, OpenAI has `"usage": null` in every chunk but the last.
         if "usage" in chunk and (usage or not self._include_usage):
             chunk = {name: value for name, value in chunk.items() if name != "usage"}
         return event(chunk)
@@ -135,7 +136,7 @@ def _object(body: Any) -> Params:
 def _model(params: Params) -> str:
     model = params.pop("model", None)
     if not isinstance(model, str) or not model:
-        raise _invalid("model", _("Name a model, as “provider/model” for instance."))
+        raise _invalid("model", _("Name a model, “provider/model” for instance."))
     return model
 
 

@@ -44,7 +44,7 @@ def session(session: Session) -> dict[str, Any]:
 
 
 def is_shown(message: Message) -> bool:
-    """An answer that failed before its first word is none; the original stored no such message."""
+    """Not an answer that failed before its first word: the original stored no such message."""
     return message.role != "assistant" or bool(message.content)
 
 
@@ -81,7 +81,7 @@ def llm_params(body: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def frames(event: JournalEvent) -> bytes:
-    """An event as the stream has it: the end is two frames, much is nothing."""
+    """An event as the stream has it: the end is two frames, and many events are none."""
     if event.type == EventType.TEXT:
         return _frame({"content": event.data["text"]})
     if not event.is_terminal:

@@ -15,7 +15,7 @@ from rini.running import datadir
 
 
 class Command(BaseCommand):
-    help = "Migrate, and make the first operator; prints a password that was never shown."
+    help = "Migrate, and make the first operator; prints the password if it was never shown."
     requires_system_checks: list[str] = []
 
     def handle(self, *_: Any, **__: Any) -> None:
@@ -31,7 +31,7 @@ class Command(BaseCommand):
 def _make_admin() -> str | None:
     """Make the first operator, unless there is one or somebody has the name.
 
-    Returns the password if it was never shown and is still the one.
+    Returns the password if it was never shown and still holds.
     """
     password = datadir.load(settings.DATA_DIR).admin_password
     if password is None:

@@ -22,9 +22,9 @@ from rini.secrets import crypto, sealed
 from rini.secrets.sealed import SealedField
 
 SETTLE_SECONDS = 3.0
-"""So long after the new key is there somebody may still be storing what the old one has sealed."""
+"""For so long after the new key is there, somebody may still store what the old one has sealed."""
 MOST_ROUNDS = 5
-"""So often what other processes have sealed meanwhile under the old key is looked for."""
+"""How often to look again for what other processes have sealed under the old key meanwhile."""
 
 
 class Command(BaseCommand):
@@ -66,7 +66,7 @@ class Command(BaseCommand):
         self.stdout.write(_made())
 
     def _put_in_front(self, folder: Path) -> None:
-        """An interrupted rotation has put one there already: it is finished with that."""
+        """If an interrupted rotation has put one there already, this run finishes that rotation."""
         stored = datadir.load(folder).master_key
         if "," not in stored:
             datadir.update(folder, master_key=f"{_made()},{stored}")
@@ -79,7 +79,7 @@ class Command(BaseCommand):
                 raise CommandError(
                     f"{len(broken)} secrets could not be opened: {', '.join(broken)}. Their master "
                     "key is not in RINI_API_MASTER_KEY, or they are damaged; the log says which. "
-                    "Bring the key back and run this again, or have them stored anew."
+                    "Bring the key back and run this again, or store them anew."
                 )
             if not any(sealed.under_other_keys(field).exists() for field in sealed.fields()):
                 return

@@ -57,7 +57,7 @@ class HttpConnection(HttpToolsProtocol):
             self._head_began = self.loop.time()
         self._unfinished += len(data)
         super().data_received(data)
-        # Of a header, an address or a framing that has not ended the parser says nothing yet.
+        # The parser says nothing of a header, an address or a chunk's head before it has ended.
         most = settings.MAX_HEADER_BYTES + settings.MAX_REQUEST_LINE_BYTES
         if self._unfinished > most and not self.transport.is_closing():
             self._refuse(_head_too_large())
@@ -152,10 +152,10 @@ class HttpConnection(HttpToolsProtocol):
         else:  # its own body, or the head of one that was sent without waiting for its answer
             can_answer = not self._is_in_head and not cycle.response_started
             cycle.disconnected = True
-            cycle.message_event.set()
+            cycle.message_event.set()  # wakes the application, which may wait for the body
         if can_answer:
             self.transport.write(encoded(error))
-        self.transport.is_half_read = True
+        self.transport.is_half_read = True  # so that `close` lets the sender read the answer
         self.transport.close()
 
 

@@ -1,4 +1,4 @@
-"""Ends the connections that take too long, once a second, so that no request pays for a timer."""
+"""Ends connections that take too long: looked for once a second, so no request pays for a timer."""
 
 from __future__ import annotations
 

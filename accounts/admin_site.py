@@ -20,7 +20,7 @@ from accounts import second_factor, throttles
 from accounts.models import User
 from rini.errors import InvalidInput, NotAuthenticated, RateLimited, Unavailable
 
-_CODE = {"autocomplete": "one-time-code", "inputmode": "text"}
+_CODE = {"autocomplete": "one-time-code", "inputmode": "text"}  # recovery codes have letters
 
 
 class LoginForm(AdminAuthenticationForm):
@@ -67,7 +67,7 @@ class Site(AdminSite):
     login_form = LoginForm
 
     def admin_view(self, view: Any, cacheable: bool = False) -> Any:
-        """Where a second factor is required, nothing is shown to who has none but how to set one
+        """Where a second factor is required, operators without one are only shown how to set one
         up, and the way out."""
         shown = super().admin_view(view, cacheable)
 
@@ -82,6 +82,7 @@ class Site(AdminSite):
         return if_set_up
 
     def get_urls(self) -> list[URLResolver | URLPattern]:
+        # Not by our own `admin_view`, which would send those without a factor back here for ever.
         page = super().admin_view(self.second_factor)
         return [path("second-factor/", page, name="second_factor"), *super().get_urls()]
 
@@ -123,6 +124,7 @@ class Site(AdminSite):
         context = {**self.each_context(request), "title": _("Second factor"), "form": form}
         context |= {"codes": codes, "is_on": is_on, "required": second_factor.must_set_up(user)}
         if not is_on:
+            # After a mistyped code the same secret again: the app has it already.
             begun = second_factor.pending(user) if form.is_bound else second_factor.begin(user)
             picture = segno.make(begun.address, error="m").svg_inline(scale=5, light="white")
             context |= {"picture": picture, "secret": begun.secret}
@@ -136,10 +138,10 @@ class Site(AdminSite):
 
 _TEXTS = {
     "about": _(
-        "With a second factor a stolen password alone opens nothing: each login needs a code of an "
-        "app on your phone too."
+        "With a second factor a stolen password alone opens nothing: each login also needs a code "
+        "from an app on your phone."
     ),
-    "how": _("Scan this with the app, or type the key into it, and give the code that it shows."),
+    "how": _("Scan this with the app, or type the key into it, and enter the code that it shows."),
     "demanded": _("This installation requires one of every operator."),
     "enabled": _("Your account has a second factor."),
     "keep": _("Keep these recovery codes; they are not shown again. Each opens your account once."),

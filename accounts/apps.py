@@ -14,7 +14,7 @@ from rini.errors import Forbidden
 class AdministrationConfig(administration.AdminConfig):
     """Django's administration, with logins of our own."""
 
-    default = False
+    default = False  # "accounts" alone means the app
     default_site = "accounts.admin_site.Site"
 
 

@@ -98,7 +98,7 @@ def authenticate_token(raw: str) -> Caller:
 
 
 def authenticate_again(right: Right) -> Caller:
-    """The caller of a connection as it is now. Raises `NotAuthenticated` where it has lost that."""
+    """The caller of a connection as it is now. Raises `NotAuthenticated` if it lost its right."""
     if lost := revocation.refusals([right]).get(right):
         raise lost
     [user] = _users(right.user_id)
@@ -109,7 +109,7 @@ def authenticate_again(right: Right) -> Caller:
 async def caller_of(headers: Mapping[str, str]) -> Caller:
     """`authenticate` for async code, which also counts the request (see `accounts.rates`).
 
-    Raises `RateLimited` too, and `Unavailable` where the database or Valkey is.
+    Raises `RateLimited` too, and `Unavailable` where the database or Valkey is away.
     """
     return await admitted(await in_database(authenticate, headers))
 
@@ -120,8 +120,8 @@ async def visit(
     """What `work` makes of a caller and of what `read` makes of the request's body, in one visit to
     the database.
 
-    As `caller_of`, `read_body`, and then `in_database` with `work`; for requests that are to be
-    fast. Raises what those do. A large body is read once its caller is known, on another thread.
+    As `caller_of`, `read_body`, and then `in_database` with `work`; for requests that must be fast.
+    Raises what those do. A large body is read once its caller is known, on another thread.
     """
 
     def done_for(caller: Caller) -> R:
@@ -181,8 +181,8 @@ def _is_known(headers: Mapping[str, str]) -> bool:
 async def owner_of(headers: Mapping[str, str]) -> tuple[UUID | None, str]:
     """Whose request it is, for what is kept of requests: the user's id, and what spoke for it.
 
-    Another token of the same user is another owner: it may be for less. An access token that was
-    renewed is the same. Without a good token there is no user, and the address has to do.
+    Another token of the same user is another owner: it may allow less. A renewed access token is
+    the same one. Without a good token there is no user, and the address has to do.
     """
     try:
         right = (await caller_of(headers)).right

@@ -49,6 +49,7 @@ def log_in(username: str, password: str, code: str = "") -> User:
     user = throttles.account_of(username)
     with throttles.guess(user, username):
         _check(user, password)
+    # Said only to those who know the password.
     if user is None or not user.is_active:
         _record_failure(user, "suspended")
         raise NotAuthenticated(_("This account is deactivated; ask the operator."))
@@ -86,8 +87,8 @@ def confirm(user: User, password: str | None) -> None:
 
 
 def change(user: User, fields: Mapping[str, Any], login_id: UUID | None = None) -> None:
-    """Set and save fields of `user`. With a new password every login has to be made anew; with a
-    first one every other than the one that sets it (`login_id`).
+    """Set and save fields of `user`. A new password ends every login, a first one all but the login
+    that sets it (`login_id`).
 
     Raises `InvalidInput` for a name or an address that is another's.
     """
@@ -96,6 +97,7 @@ def change(user: User, fields: Mapping[str, Any], login_id: UUID | None = None) 
         user.set_password(fields["password"])  # before the transaction: hashing takes a while
     with transaction.atomic():
         if "password" in fields:
+            # First, for its lock: a login with the old password waits, sees the new, is refused.
             refresh.end_all(user, but=spared)
         for name in fields.keys() - {"password"}:
             setattr(user, name, fields[name])
@@ -123,7 +125,7 @@ def save(user: User, **options: Any) -> None:
 
 
 def _check(user: User | None, password: str) -> None:
-    """An unknown name costs the hashing of a password too, so that time does not tell names."""
+    """An unknown name costs the hashing of a password too, so that timing does not reveal names."""
     known = user or User(password="!")  # noqa: S106  # unusable
     if not known.check_password(password):
         _record_failure(user, "password" if user else "name")

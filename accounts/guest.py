@@ -14,7 +14,7 @@ from rini.storage.database import in_database
 from rini.translation import gettext as _
 
 USERNAME = "(guest)"
-"""No one can register it: names have no brackets. Nor log in with it: it has no password."""
+"""Nobody can register it, because names have no brackets, or log in to it: it has no password."""
 
 
 def guest() -> User:

@@ -13,7 +13,7 @@ from rini.errors import Unavailable
 from rini.storage import database
 
 _WAITING = 8
-"""For each that is hashed, how many may wait: they all keep a thread."""
+"""How many may wait for each that is being hashed: every one of them keeps a thread."""
 _hashing = threading.BoundedSemaphore(settings.PASSWORDS_AT_ONCE)
 _known = threading.BoundedSemaphore(settings.PASSWORDS_AT_ONCE * (1 + _WAITING))
 
@@ -28,7 +28,7 @@ class Argon2(Argon2PasswordHasher):
 
     Django's defaults take 100 MiB and eight threads a password, which lets anybody who may register
     keep a small server busy. Only so many are hashed at a time, and none while its thread holds a
-    database connection. Raises `TooManyPasswords` where the others take too long.
+    database connection. Raises `TooManyPasswords` where those before it take too long.
     """
 
     memory_cost = 19456

@@ -27,7 +27,7 @@ from rini.web.http import validated
 from rini.web.routes import UUID_PATTERN
 
 UNKEPT = {"Cache-Control": "no-store"}
-"""Of answers that hold a secret: nobody keeps them, `rini.web.once` neither."""
+"""Of answers that hold a secret: nobody may keep them, not even `rini.web.once`."""
 OF_CALLER: dict[str, Any] = {
     "authentication_classes": [BearerAuthentication],
     "permission_classes": [IsAuthenticated, NotByLimitedToken],
@@ -65,9 +65,9 @@ class LoginViewSet(OpenViewSet):
     )
     @action(detail=False, methods=["post"])
     def refresh(self, request: Request) -> Response:
-        """Change a refresh token for a new pair. Each works once: a second use ends the login.
+        """Exchange a refresh token for a new pair. Each works once: a second use ends the login.
 
-        Only that of a request beside another, some seconds later at most, does not: it gets 409.
+        Only a request that comes at the same time, or some seconds later, does not: it gets 409.
         """
         fields = validated(serializers.RefreshRequest, request.data)
         return Response(pair(refresh.rotate(fields["refresh_token"])), headers=UNKEPT)
@@ -92,7 +92,7 @@ class LoginViewSet(OpenViewSet):
     )
     @action(detail=False, **OF_CALLER)
     def logins(self, request: Request) -> Response:
-        """The caller's logins that go on, newest first."""
+        """The caller's open logins, newest first."""
         caller = caller_in(request)
         found = Login.objects.visible_to(caller.user).filter(
             ended_at=None, expires_at__gt=timezone.now()
@@ -108,7 +108,7 @@ class LoginViewSet(OpenViewSet):
     )
     @logins.mapping.delete
     def end_others(self, request: Request) -> Response:
-        """End every login but the one that asks; with an API token every one."""
+        """End every login but the one that asks; with an API token, all of them."""
         caller = caller_in(request)
         ended = refresh.end_all(caller.user, but=caller.right.login_id)
         security_log.record(EventName.LOGIN_ENDED, details={"by": "others", "logins": ended})

@@ -1,6 +1,6 @@
 """Counters in Valkey that every process shares: so much of something within a minute.
 
-A window begins with the first that counts in it and lasts a minute. One script looks at all the
+A window begins with the first thing counted in it and lasts a minute. One script looks at all the
 counters of a request and counts in all or in none, so that requests made at once do not slip
 through, in one round trip.
 """
@@ -69,9 +69,9 @@ class Counted:
 
 
 async def count(costs: Sequence[tuple[Limit, int]]) -> Counted:
-    """Count the cost of each limit, or where one would be passed of none. A cost of 0 only looks.
+    """Count the cost of each limit, or of none where one would be passed. A cost of 0 only looks.
 
-    Raises `Unavailable` where Valkey is.
+    Raises `Unavailable` where Valkey is away.
     """
     with valkey.needed(_(AWAY)):
         return _counted(costs, await _COUNT.run(*_arguments(costs)))

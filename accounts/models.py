@@ -38,7 +38,7 @@ class UserManager(BaseUserManager["User"]):
         return self.create_user(username, password, is_staff=True, is_superuser=True, **fields)
 
     def get_by_natural_key(self, username: str | None) -> User:
-        """Names differ by more than case: Ana and ana are one."""
+        """Names differ in more than case: Ana and ana are one."""
         return self.get(Exact(Lower("username"), Lower(Value(username))))
 
 
@@ -205,8 +205,8 @@ class SecondFactor(models.Model):
 
 
 class EventName(models.TextChoices):
-    """What the security log knows, where it has a name for it by that of OWASP's Logging
-    Vocabulary. These names are promised: alarms are built on them."""
+    """What the security log knows, by the names of OWASP's Logging Vocabulary where it has one.
+    These names are promised: alarms are built on them."""
 
     LOGIN = "authn_login_success", _("logged in")
     LOGIN_FAILED = "authn_login_fail", _("wrong name or password")
@@ -255,6 +255,7 @@ class SecurityEvent(models.Model):
     request_id = models.CharField(_("request"), max_length=64, blank=True)
     details = models.JSONField(_("details"), default=dict)
     bucket = models.UUIDField(null=True, unique=True, editable=False)
+    """What makes repeated events one row; None: this one has a row of its own."""
 
     class Meta:
         verbose_name = _("security event")

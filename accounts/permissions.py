@@ -45,11 +45,11 @@ def is_operator(caller: Caller, permission: str) -> bool:
 
 
 def refuse_strangers(caller: Caller, permission: str, what: str) -> None:
-    """Raise `Forbidden` for who is no operator with this permission; `what` they may not do."""
+    """Raise `Forbidden` for all but operators with this permission; `what` they may not do."""
     if not is_operator(caller, permission):
         raise Forbidden(
             _(
-                "Only operators with the permission %(permission)s may %(what)s, and with an "
+                "Only operators with the permission %(permission)s may %(what)s, and only with an "
                 "access token."
             )
             % {"permission": permission, "what": _(what)}

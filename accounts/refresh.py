@@ -76,7 +76,7 @@ def rotate(raw: str) -> Begun:
         link = _find(raw)
         user = _locked(link.user_id)
         renewed = _renew(link) if user.is_active and _consume(link) else None
-        link.refresh_from_db()
+        link.refresh_from_db()  # under the lock: what a request that was first has made of it
         is_race = renewed is None and user.is_active and _is_race(link)
         was_alive = link.revoked_at is None
         if renewed is None and not is_race:
@@ -113,7 +113,7 @@ def end(user: User, login_ids: list[uuid.UUID]) -> int:
 
 @transaction.atomic
 def end_all(user: User, *, but: uuid.UUID | None = None) -> int:
-    """End every login of `user`, but for one; how many."""
+    """End every login of `user`, except one; how many."""
     _locked(user.pk)
     return _end(Q(user=user) & ~Q(pk=but) if but else Q(user=user))
 
@@ -142,6 +142,7 @@ def _find(raw: str) -> RefreshToken:
 
 def _locked(user_id: uuid.UUID) -> User:
     """The user as it is now; its row stays locked for the rest of the transaction."""
+    # Without its key: rows that refer to the user can still be added meanwhile.
     user = User.objects.select_for_update(no_key=True).filter(pk=user_id).first()
     if user is None:
         raise NotAuthenticated(_("The account does not exist any more."))
@@ -149,14 +150,14 @@ def _locked(user_id: uuid.UUID) -> User:
 
 
 def _consume(link: RefreshToken) -> bool:
-    """Whether it was this call that consumed the token."""
+    """Whether it was this call that consumed the token: of two at once, the statement lets one."""
     now = timezone.now()
     fresh = _unrevoked().filter(pk=link.pk, consumed_at=None, expires_at__gt=now)
     return fresh.update(consumed_at=now) == 1
 
 
 def _is_race(link: RefreshToken) -> bool:
-    """Whether another request consumed the token so short a while ago that both were meant."""
+    """Whether another request consumed the token so recently that both may be the same client's."""
     if link.revoked_at or not link.consumed_at or link.consumed_at <= timezone.now() - GRACE:
         return False
     later = RefreshToken.objects.filter(family=link.family, created_at__gt=link.created_at)

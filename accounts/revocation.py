@@ -39,6 +39,7 @@ from rini.translation import gettext as _
 from rini.translation import gettext_noop
 
 CHECK_SECONDS = 3.0
+"""So that what is open ends within five seconds (docs/accounts.md), notified or not."""
 log = structlog.get_logger(__name__)
 Lost = Callable[[RiniError], None]
 
@@ -158,7 +159,7 @@ def earlier(one: datetime | None, other: datetime | None) -> datetime | None:
 
 
 def _is_narrowed(right: Right, allowed: list[str] | None) -> bool:
-    """Whether the token was for something that it is not for now."""
+    """Whether the token was good for something that it is not good for now."""
     if right.model is not None:
         provider, _, name = right.model.partition("/")
         return not tokens.allows(ApiToken(allowed_models=allowed), provider, name)
@@ -186,7 +187,7 @@ def _look(rights: Collection[Right]) -> _Facts:
     )
 
 
-@dataclass(eq=False, slots=True)
+@dataclass(eq=False, slots=True)  # two connections may hold equal rights
 class _Held:
     right: Right
     lost: Lost

@@ -1,4 +1,4 @@
-"""What one operator may do to another: nobody gives away, or takes over, more than he has."""
+"""What one operator may do to another: nobody gives away, or takes over, more than they have."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from accounts.models import User
 
 
 def of(user: User) -> QuerySet[Permission]:
-    """The permissions that a user has, by himself or by groups, though he be suspended."""
+    """The permissions that a user has, directly or by groups, even while suspended."""
     if user.is_superuser:
         return Permission.objects.all()
     return Permission.objects.filter(Q(user=user) | Q(group__user=user)).distinct()
@@ -22,7 +22,7 @@ def grantable_groups(manager: User) -> QuerySet[Group]:
 
 
 def may_manage(manager: User, user: User) -> bool:
-    """Whether `user` may do nothing that `manager` may not: a new password is a take-over."""
+    """Whether `user` may do nothing that `manager` may not: a new password is a takeover."""
     if manager.is_superuser or manager.pk == user.pk:
         return True
     beyond = of(user).exclude(pk__in=of(manager).values("pk"))

@@ -1,10 +1,10 @@
-"""The second factor: codes of an app, by time, and recovery codes for who has lost it.
+"""The second factor: codes of an app, by time, and recovery codes for users who have lost it.
 
     begin ──► the secret, for the app ──► confirm ──► recovery codes, shown once
                                                           check, at every login
 
 Codes are those of RFC 6238 as every app knows them: six digits, thirty seconds, SHA-1. A code of
-the step before or after is good too, for clocks differ; none is good twice.
+the step before or after is good too, because clocks differ; none is good twice.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from rini.translation import gettext as _
 STEP_SECONDS = 30
 RECOVERY_CODES = 10
 _RECOVERY_BYTES = 10
-"""Eighty bits: nobody guesses one, so that a digest without salt keeps it."""
+"""Eighty bits: nobody guesses one, so a digest without salt is safe."""
 _ALLOWED_STEPS = (-1, 0, 1)
 
 
@@ -101,7 +101,7 @@ def check(user: User, code: str) -> None:
 
 
 def renew_recovery_codes(user: User) -> list[str]:
-    """New ones in the place of the old."""
+    """New ones in place of the old."""
     with transaction.atomic():
         return _renewed(SecondFactor.objects.visible_to(user).select_for_update().get())
 
@@ -116,11 +116,12 @@ def remove(user: User, by: User | None = None) -> bool:
 
 
 def _is_good(factor: SecondFactor, code: str) -> bool:
-    """Whether `code` is one of now; it is used up then, once the row is saved."""
+    """Whether `code` is good now; then it is used up once the row is saved."""
     given = "".join(code.split())
     now = int(time.time()) // STEP_SECONDS
     totp = _totp(factor)
     for step in (now + shift for shift in _ALLOWED_STEPS):
+        # Later than the last good one: whoever looked over a shoulder cannot use it again.
         if step > factor.last_step and secrets.compare_digest(
             totp.at(step * STEP_SECONDS).encode(), given.encode()
         ):

@@ -2,8 +2,8 @@
 operator can read in the administration. Neither ever holds a secret.
 
 What strangers and refused callers can cause without end (`REPEATED`) is one row an hour for each
-event, account, token and place, with a count; and of each event no more than `MOST_AN_HOUR` such
-rows: what is beyond goes into one. So nobody fills the disk.
+event, account, token and place, with a count; and of each event there are no more than
+`MOST_AN_HOUR` such rows: the rest goes into one. So nobody fills the disk.
 """
 
 from __future__ import annotations
@@ -61,9 +61,9 @@ def record(
 ) -> None:
     """Log an event. `user_id` is whose account it is about, `actor_id` who did it.
 
-    Who is not named is the current caller, and so is the address. Within a transaction it is logged
-    with the commit, or never. A database that is away costs the row, not the line and not the
-    request.
+    Whoever is not named is the current caller, and the address is the caller's. Within a
+    transaction it is logged with the commit, or never. A database that is away costs the row, not
+    the line and not the request.
     """
     caller, callers_token = client.notes().get("caller", (None, None))
     event_row = SecurityEvent(

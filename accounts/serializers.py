@@ -32,9 +32,8 @@ class UserName(serializers.CharField):
 
     def to_internal_value(self, data: Any) -> str:
         name = super().to_internal_value(data)
-        if (
-            len(name) > MAX_NAME_CHARACTERS
-        ):  # first: composing marks takes the square of their number
+        # First, because composing marks takes the square of their number.
+        if len(name) > MAX_NAME_CHARACTERS:
             self.fail("max_length", max_length=MAX_NAME_CHARACTERS)
         return User.normalize_username(name)
 
@@ -74,7 +73,7 @@ class Registration(serializers.Serializer[User]):
 
 
 class AccountChange(serializers.Serializer[User]):
-    """What is to change in an account: the serializer's `instance`."""
+    """What to change in an account, which is the serializer's `instance`."""
 
     username = UserName(required=False)
     email = serializers.EmailField(required=False, allow_null=True, max_length=254)
@@ -95,7 +94,7 @@ class AccountChange(serializers.Serializer[User]):
 def check_credentials(user: User, attrs: dict[str, Any]) -> None:
     """Check the password in `attrs` for `user`, and that a name and a password come together.
 
-    `user` is the account as it is to be, but for the password; raises `ValidationError`.
+    `user` is the account as it will be, except for the password; raises `ValidationError`.
     """
     password = attrs.get("password")
     if user.username is None and password is not None:

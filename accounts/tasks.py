@@ -12,7 +12,7 @@ from accounts import security_log
 from accounts.models import FormerSecret, Login, RefreshToken
 
 FORMER_SECRETS_KNOWN_FOR = timedelta(days=30)
-"""So long the owner of a secret that was rotated away is told so."""
+"""For how long whoever uses a secret that was rotated away is still told so."""
 
 
 @shared_task

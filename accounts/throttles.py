@@ -6,8 +6,8 @@ unlimited guessing would be worse, and tokens that were given out keep working.
 
 Guesses count for an account from an address, and for an account from everywhere, so that many
 machines together get no further. An address from which the account was logged in to before is
-spared the second: no stranger locks an owner out of his usual place. Nor does anybody lock out
-others: an address alone only counts far above what a whole office mistypes.
+spared the second: no stranger locks owners out where they usually are. Nor does anybody lock out
+others: the limit of an address alone is far above what a whole office mistypes.
 """
 
 from __future__ import annotations
@@ -116,8 +116,8 @@ def _is_usual(user: User, network: str) -> bool:
 
 
 def _add(key: str, count: int, seconds: int) -> tuple[int, float]:
-    """What a counter is now, and in how many seconds it is forgotten: it lasts as long as `seconds`
-    from its first count on."""
+    """What a counter is now, and in how many seconds it is forgotten: it lasts for `seconds` from
+    its first count on."""
     with (
         valkey.needed(_("Passwords cannot be checked now: Valkey is away.")),
         valkey.client().pipeline(transaction=True) as pipe,

@@ -49,7 +49,7 @@ def fields() -> dict[str, serializers.Field[Any, Any, Any, Any]]:
 
 
 def note(tokens: Collection[ApiToken]) -> None:
-    """Look the limits of `tokens` up, where that has not been done, for the fields to show."""
+    """Look up the limits of `tokens`, where that has not been done, for the fields to show."""
     unknown = [token for token in tokens if not hasattr(token, "limits")]
     found = {name: limit.of([t.pk for t in unknown]) for name, limit in _limits.items() if unknown}
     for token in unknown:

@@ -28,7 +28,7 @@ def digest_of(secret: str) -> bytes:
 
 
 def create(user: User, **fields: Any) -> tuple[ApiToken, Secret]:
-    """A new token of `user`, and its secret. `fields`: its columns, but for the secret's."""
+    """A new token of `user`, and its secret. `fields`: its columns, except the secret's."""
     token = ApiToken(user=user, **fields)
     secret = _replace_secret(token)
     token.save(force_insert=True)
@@ -40,7 +40,7 @@ def rotate(token: ApiToken) -> Secret:
     """Give `token` a new secret and return it.
 
     The old one works for `API_TOKEN_ROTATION_GRACE_MINUTES` more, so that its users can change
-    over; one from a rotation before works as long as was promised then. Raises
+    over; one from an earlier rotation works for as long as was promised then. Raises
     `ApiToken.DoesNotExist` where the token was deleted meanwhile.
     """
     token.refresh_from_db(from_queryset=ApiToken.objects.select_for_update())
@@ -55,7 +55,7 @@ def rotate(token: ApiToken) -> Secret:
 
 
 def allows(token: ApiToken | None, provider: str, model: str) -> bool:
-    """Whether a caller may use a model. `token` is the caller's; an access token (None) may all."""
+    """Whether a caller may use a model. `token` is the caller's; None, an access token, may any."""
     if token is None or not token.allowed_models:
         return True
     return f"{provider}/{model}" in token.allowed_models or f"{provider}/*" in token.allowed_models

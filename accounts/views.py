@@ -150,7 +150,7 @@ class TokenViewSet(ListModelMixin, RetrieveModelMixin, DestroyModelMixin, Resour
     def perform_destroy(self, token: ApiToken) -> None:
         token_id = token.pk
         super().perform_destroy(token)
-        token.pk = token_id
+        token.pk = token_id  # Django has taken it away, and the log names the token by it
         tell(EventName.TOKEN_DELETED, token)
 
     @extend_schema(

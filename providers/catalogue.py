@@ -54,7 +54,7 @@ def resolve(
         model = usual or settings.DEFAULT_MODEL or access.usual_model(caller)
     if not model:
         raise invalid(
-            "model", "invalid_input", _("Name a model, as “provider/model” for instance.")
+            "model", "invalid_input", _("Name a model, “provider/model” for instance.")
         )
     row = find_model(caller, provider, model, kind)
     _check(caller, row, kind)

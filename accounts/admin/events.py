@@ -35,8 +35,9 @@ class SecurityEventAdmin(ReadOnlyAdmin):
     list_filter = (EventFilter,)
     who = user_column()
     by = user_column("actor_id", _("by"))
+    # Only so that there is a field to search by: `get_search_results` does it.
     search_fields = ("=user_id", "=actor_id", "=token_id", "=address", "=request_id")
-    show_full_result_count = False
+    show_full_result_count = False  # it would read the whole log for every page
     ordering = ("-at", "-id")
     fields = (
         *("at", "last_at", "what", "event", "count", "user_id", "actor_id", "token_id"),

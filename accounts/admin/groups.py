@@ -17,7 +17,7 @@ admin.site.unregister(Group)
 
 @admin.register(Group)
 class OperatorsGroupAdmin(GroupAdmin):
-    """A group gives its members rights: nobody puts into one what he has not himself."""
+    """A group gives its members rights: nobody puts into one what they do not have themselves."""
 
     def has_change_permission(self, request: HttpRequest, obj: Group | None = None) -> bool:
         return super().has_change_permission(request, obj) and self._may(request, obj)

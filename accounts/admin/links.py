@@ -18,7 +18,7 @@ _REMEMBERED_SECONDS = 10.0
 
 
 def user_link(user_id: UUID | None) -> str:
-    """A user's name as a link; of one that is deleted the id."""
+    """A user's name as a link; for one that was deleted, the id."""
     if user_id is None:
         return "–"
     if (name := _names(user_id)) is None:
@@ -42,4 +42,5 @@ def _ask_name(user_id: UUID) -> str | None:
     return None if user is None else str(user)
 
 
+# The rows of a list name the same few users over and over.
 _names = Remembered(_ask_name, seconds=_REMEMBERED_SECONDS)

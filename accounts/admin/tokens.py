@@ -40,7 +40,7 @@ class ApiTokenAdmin(ReadOnlyAdmin):
     def delete_model(self, request: HttpRequest, obj: ApiToken) -> None:
         token_id = obj.pk
         super().delete_model(request, obj)
-        obj.pk = token_id
+        obj.pk = token_id  # Django has taken it away, and the log names the token by it
         tell_of_deletion(request, obj)
 
     @admin.action(description=_("Revoke: delete them, their secrets too"), permissions=["delete"])

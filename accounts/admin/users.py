@@ -43,7 +43,7 @@ class PasswordForm(AdminPasswordChangeForm):  # type: ignore[type-arg]  # not ge
         """Set the password and end every login that was made with the old one."""
         user: User = self.user
         with transaction.atomic():
-            refresh.end_all(user)
+            refresh.end_all(user)  # first, for its lock: see `credentials.change`
             super().save(commit)
             security_log.record(
                 EventName.PASSWORD_CHANGED, user_id=user.pk, details={"by": "operator"}
@@ -85,14 +85,14 @@ class AccountAdmin(UserAdmin):  # type: ignore[type-arg]  # not generic at run t
         return super().has_delete_permission(request, obj) and _may(request, obj)
 
     def get_readonly_fields(self, request: HttpRequest, obj: User | None = None) -> Any:
-        """Only who is a superuser makes others so."""
+        """Only a superuser makes others superusers."""
         more = () if request.user.is_superuser else ("is_superuser",)
         return (*super().get_readonly_fields(request, obj), *more)
 
     def get_form(
         self, request: HttpRequest, obj: User | None = None, change: bool = False, **kwargs: Any
     ) -> Any:
-        """What the operator cannot give away is not to be chosen; what is there of it stays."""
+        """What the operator cannot give away is not offered; what the account has of it stays."""
         form = super().get_form(request, obj, change=change, **kwargs)
         manager: Any = request.user
         if obj is not None and not manager.is_superuser:
@@ -101,7 +101,7 @@ class AccountAdmin(UserAdmin):  # type: ignore[type-arg]  # not generic at run t
             own = rights.of(manager).values("pk")
             fields: Any = form.base_fields
             if "groups" not in fields:
-                return form  # only to look at
+                return form  # the page is only to look at
             fields["user_permissions"].queryset = Permission.objects.filter(
                 Q(pk__in=own) | Q(pk__in=had_permissions)
             ).select_related("content_type")
@@ -147,7 +147,7 @@ class AccountAdmin(UserAdmin):  # type: ignore[type-arg]  # not generic at run t
 
     @admin.action(description=_("Deactivate: refuse their tokens at once"), permissions=["change"])
     def deactivate(self, request: HttpRequest, users: QuerySet[User]) -> HttpResponse | None:
-        # Whoever locks the last operator out, locks the admin for everybody.
+        # Never oneself: without its last operator the administration is locked for everybody.
         others = users.exclude(pk__in=[request.user.pk])
         question = ngettext("Deactivate %d account?", "Deactivate %d accounts?", others.count())
         if page := ask_first(request, others, question % others.count()):
@@ -167,7 +167,7 @@ class AccountAdmin(UserAdmin):  # type: ignore[type-arg]  # not generic at run t
         )
 
     @admin.action(
-        description=_("Remove the second factor of who has lost it"), permissions=["change"]
+        description=_("Remove the second factor of users who have lost it"), permissions=["change"]
     )
     def remove_second_factor(
         self, request: HttpRequest, users: QuerySet[User]

@@ -1,4 +1,4 @@
-"""`manage.py remove_second_factor NAME`: for who has lost both the app and the codes."""
+"""`manage.py remove_second_factor NAME`: for users who have lost both the app and the codes."""
 
 from __future__ import annotations
 

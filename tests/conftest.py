@@ -13,8 +13,9 @@ from typing import Any
 
 import httpx
 import pytest
-from django.db import connection
+from django.db import OperationalError, connection
 from hypothesis import HealthCheck, settings
+from psycopg.errors import DeadlockDetected
 
 from tests.rini_server import RiniServer
 from tests.vendors.fixture import stage, stage_server
@@ -129,9 +130,19 @@ def server(server_environment: dict[str, str]) -> Iterator[RiniServer]:
 def _clean(request: pytest.FixtureRequest) -> Iterator[None]:
     yield
     if "database" in request.fixturenames:
+        _empty_database()
+        connection.close()
+
+
+def _empty_database(attempts: int = 5) -> None:
+    """A server's transaction that still reads may hold one table and wait for another."""
+    try:
         with connection.cursor() as cursor:
             cursor.execute(f"TRUNCATE {', '.join(UsersTables)} CASCADE")
-        connection.close()
+    except OperationalError as error:
+        if attempts == 1 or not isinstance(error.__cause__, DeadlockDetected):
+            raise
+        _empty_database(attempts - 1)
 
 
 @pytest.fixture

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import IO, Any, TypeVar
 
 import orjson
@@ -18,8 +17,7 @@ from rini.web import json_bounds
 from rini.web.body_limit import SMALL, announced
 
 R = TypeVar("R")
-# The escape for NUL, but not a backslash (escaped) in front of a text that reads u0000.
-_NUL = re.compile(rb"(?<!\\)((?:\\\\)*)\\u0000")
+_NUL, _REPLACEMENT = rb"\u0000", rb"\ufffd"
 
 
 class JSONParser(BaseParser):
@@ -46,7 +44,10 @@ class FileParser(JSONParser):
         media_type: str | None = None,
         parser_context: Mapping[str, Any] | None = None,
     ) -> Any:
-        return parse_json(_NUL.sub(rb"\1\\ufffd", stream.read()))
+        body = bytearray(stream.read())
+        for at in _nul_escapes(body):
+            body[at : at + len(_NUL)] = _REPLACEMENT
+        return parse_json(bytes(body))
 
 
 async def read_body(request: Request) -> bytes:
@@ -123,9 +124,22 @@ def parse_json(body: bytes) -> Any:
         raise InvalidInput(
             _("The JSON has more than %(values)s values.") % {"values": values}
         ) from None
-    if rb"\u0000" in body and _NUL.search(body):
+    if next(_nul_escapes(body), None) is not None:
         raise InvalidInput(_("The JSON contains \\u0000, which no text here may contain."))
     try:
         return orjson.loads(body)
     except orjson.JSONDecodeError as error:
         raise InvalidInput(_("The body is not valid JSON: %(error)s.") % {"error": error}) from None
+
+
+def _nul_escapes(body: bytes | bytearray) -> Iterator[int]:
+    """Where NUL is escaped, but not where an escaped backslash stands before a text that reads
+    u0000. (A regular expression would hold the interpreter for a second in a body of 10 MB.)"""
+    at = body.find(_NUL)
+    while at >= 0:
+        first = at
+        while first and body[first - 1] == ord("\\"):
+            first -= 1
+        if (at - first) % 2 == 0:
+            yield at
+        at = body.find(_NUL, at + len(_NUL))

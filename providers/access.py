@@ -70,7 +70,7 @@ def usable_providers(caller: Caller, rows: Iterable[Provider]) -> set[str]:
         .filter(session_id=None)
         .values_list("provider_id", flat=True)
     )
-    lent = lending.is_lent(caller.user, caller.token)
+    lent = lending.is_lent(caller.user)
     return {
         row.slug
         for row in rows

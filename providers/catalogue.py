@@ -58,7 +58,7 @@ def resolve(
         )
     row = find_model(caller, provider, model, kind)
     _check(caller, row, kind)
-    key = keys.key_for(caller.user, row.provider, session_id, caller.token)
+    key = keys.key_for(caller.user, row.provider, session_id)
     return Route(
         target=replace(
             target_of(row.provider, row.name, key),

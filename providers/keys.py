@@ -17,7 +17,7 @@ from uuid import UUID
 
 from django.conf import settings
 
-from accounts.models import ApiToken, User
+from accounts.models import User
 from providers import lending
 from providers.errors import ProviderKeyMissing
 from providers.models import ApiKey, Provider
@@ -63,16 +63,11 @@ def forget(session_ids: Collection[UUID]) -> None:
     ApiKey.objects.filter(session_id__in=session_ids).delete()
 
 
-def key_for(
-    user: User,
-    provider: Provider,
-    session_id: UUID | None = None,
-    token: ApiToken | None = None,
-) -> Secret | None:
+def key_for(user: User, provider: Provider, session_id: UUID | None = None) -> Secret | None:
     """The key that a call of `user` uses; None where the provider needs none and there is none.
 
-    `token` is the API token that speaks for the user. Raises `ProviderKeyMissing`, `Forbidden`
-    where there is the operator's and it is not lent, and `rini.secrets.crypto.SealBroken`.
+    Raises `ProviderKeyMissing`, `Forbidden` where there is the operator's and it is not lent, and
+    `rini.secrets.crypto.SealBroken`.
     """
     key = next(iter(selected(ApiKey, _KEY, [user.pk, provider.pk, session_id])), None)
     if key is not None:
@@ -89,7 +84,7 @@ def key_for(
             % {"provider": provider.slug, "variable": variable(provider.slug, "API_KEY")}
         )
     if operators is not None:
-        lending.check(user, token, provider.slug)
+        lending.check(user, provider.slug)
     return operators
 
 

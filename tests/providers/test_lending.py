@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import httpx
 import pytest
@@ -63,13 +64,21 @@ def test_a_hard_budget_opens_the_key(
     assert ask(alice, limiting).status_code == 200
 
 
-def test_the_budget_of_a_token_opens_it_to_that_token(
-    alice: User, limiting: RiniServer, stage: Stage
+@pytest.mark.parametrize(
+    "limit",
+    [
+        {"budget": {"limit": "1.00", "period": "day"}},
+        {"requests_per_minute": 5},
+        {"tokens_per_minute": 5000},
+    ],
+)
+def test_nobody_opens_it_with_a_limit_of_a_token_of_their_own(
+    alice: User, limiting: RiniServer, stage: Stage, limit: dict[str, Any]
 ) -> None:
-    budget = {"limit": "1.00", "period": "day"}
-    token = alice.post("/tokens/", json={"name": "제한", "budget": budget}).json()["token"]
+    token = alice.post("/tokens/", json={"name": "제한", **limit}).json()["token"]
+    assert ask(alice, limiting, token).status_code == 403
+    Account.objects.filter(pk=alice.user_id).update(requests_per_minute=5)
     assert ask(alice, limiting, token).status_code == 200
-    assert ask(alice, limiting).status_code == 403
 
 
 def test_a_limit_a_minute_opens_the_key(alice: User, limiting: RiniServer, stage: Stage) -> None:

@@ -28,7 +28,10 @@ def create(
     Raises `InvalidInput` for a model that is nowhere, and `Forbidden` where the caller's token may
     not store a key.
     """
-    found = _find_model(caller, provider, model, may_be_anybodys=key is None)
+    if key is None:
+        found = _find_model(caller, provider, model)
+    else:
+        found = naming.find_model_of_key(caller, provider, model, ModelKind.CHAT)
     session = Session.objects.create(
         user=caller.user,
         alias=title,
@@ -57,19 +60,10 @@ def numbered(user: User) -> QuerySet[Session]:
     return mine.select_related("number").order_by("-number")
 
 
-def _find_model(
-    caller: Caller, provider: str | None, model: str, *, may_be_anybodys: bool
-) -> Model:
-    """The model at `provider`; if it `may_be_anybodys`, else at whoever has it, else at the
-    operator's own server.
-
-    A key that comes with the conversation goes to the vendor that it was given for, and to nobody
-    else: then the name has to say whose the model is, or the catalogue to know it.
-    """
-    attempts: list[str | None] = [provider] if provider else [None]
-    if may_be_anybodys:
-        attempts += [None] if provider else []
-        attempts += [own_server.SLUG] if own_server.has_address() else []
+def _find_model(caller: Caller, provider: str | None, model: str) -> Model:
+    """The model at `provider`, else at whoever has it, else at the operator's own server."""
+    attempts: list[str | None] = [provider, None] if provider else [None]
+    attempts += [own_server.SLUG] if own_server.has_address() else []
     refusals: list[InvalidInput] = []
     for slug in attempts:
         try:

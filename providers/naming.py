@@ -41,6 +41,25 @@ def find_model(caller: Caller, provider: str | None, model: str, kind: str) -> M
     return _unlisted(provider, model, kind) if provider else _unlisted_or_bare(model, kind)
 
 
+def find_model_of_key(caller: Caller, provider: str | None, model: str, kind: str) -> Model:
+    """The model that a key comes with. A key goes to the provider that it was given for, and to
+    nobody else: `provider`, else the one that the name begins with, else the only one whose models
+    of that name the catalogue lists. That some server lists one says nothing of the key.
+
+    Raises `InvalidInput`.
+    """
+    head, __, tail = model.partition("/")
+    slug = provider or (head if tail and _provider(head) is not None else None)
+    if slug:
+        return find_model(caller, slug, model, kind)
+    found = [row for row in _rows(((None, model),)) if row.kind == kind]
+    if not found:
+        raise _nowhere(model, kind)
+    if len(found) > 1:
+        raise _ambiguous(model, found)
+    return found[0]
+
+
 def find_provider(slug: str, field: str = "provider") -> Provider:
     """An enabled provider. Raises `InvalidInput` with a message on `field`."""
     row = _provider(slug)
@@ -111,12 +130,15 @@ def _choose(caller: Caller, rows: Sequence[Model], model: str, kind: str) -> Mod
     for only in (fitting, usable):
         if len(only) == 1:
             return only[0]
-    names = ", ".join(str(row) for row in usable or fitting or rows)
+    raise _ambiguous(model, usable or fitting or rows)
+
+
+def _ambiguous(model: str, rows: Iterable[Model]) -> InvalidInput:
     message = _("Several providers have %(model)s. Name one: %(names)s.") % {
         "model": _quoted(model),
-        "names": names,
+        "names": ", ".join(map(str, rows)),
     }
-    raise invalid("model", "model_ambiguous", message)
+    return invalid("model", "model_ambiguous", message)
 
 
 def _unlisted(slug: str, name: str, kind: str) -> Model:
@@ -139,10 +161,14 @@ def _unlisted_or_bare(model: str, kind: str) -> Model:
     for provider in Provider.objects.filter(enabled=True, any_model=True, needs_key=False):
         if name := access.served_name(provider, model):
             return access.unlisted(provider, name, kind)
+    raise _nowhere(model, kind)
+
+
+def _nowhere(model: str, kind: str) -> InvalidInput:
     known = Model.objects.filter(kind=kind, enabled=True, provider__enabled=True)
     by_either_name = {name: str(row) for row in known for name in (row.name, str(row))}
     near = _listed(by_either_name[name] for name in _close(model, by_either_name))
-    raise _not_found(
+    return _not_found(
         _("There is no %(kind)s model %(model)s.%(near)s")
         % {"kind": kind, "model": _quoted(model), "near": near}
     )

@@ -7,7 +7,7 @@ import pytest
 
 from billing.models import UsageRecord
 from conversations.models import Generation, Message, Session
-from providers.models import ApiKey
+from providers.models import ApiKey, Model
 from providers.vendors import vendor_of_model
 from tests.conftest import User
 from tests.conversations.conftest import eventually
@@ -88,7 +88,14 @@ def test_a_model_is_at_its_vendor_else_in_the_catalogue_else_at_the_own_server(
 
 
 @pytest.mark.parametrize(
-    "model", ["claude-3-5-haiku-20241022", "gpt-9-secret", "우리-모델", "nosuch/model"]
+    "model",
+    [
+        "claude-3-5-haiku-20241022",
+        "gpt-9-secret",
+        "우리-모델",
+        "nosuch/model",
+        "openai/gpt-oss-20b",  # Groq has it, by that name
+    ],
 )
 def test_a_key_for_a_model_that_nobody_knows_goes_to_nobody(
     alice: User, stage: Stage, model: str
@@ -99,6 +106,25 @@ def test_a_key_for_a_model_that_nobody_knows_goes_to_nobody(
     assert model in answer.json()["error"]
     assert not ApiKey.objects.exists()
     assert not Session.objects.exists()
+
+
+def test_a_key_for_a_model_of_several_providers_goes_to_none_of_them(
+    other_server: RiniServer, alice: User
+) -> None:
+    """Though OpenAI is the only one of them that the caller has a key for."""
+    alice.base_url = httpx.URL(other_server.url)
+    rows = [Model(provider_id=slug, name="흔한-모델") for slug in ("openai", "groq")]
+    for row in rows:
+        row.save()
+    try:
+        body = {"title": "대화", "model": "흔한-모델", "api_key": OWN_KEY}
+        answer = alice.post("/api/conversations/create", json=body)
+        assert answer.status_code == 400
+        assert "groq/흔한-모델" in answer.json()["error"]
+        assert not ApiKey.objects.exists()
+    finally:
+        for row in rows:
+            row.delete()
 
 
 def test_a_key_for_the_own_server_is_given_to_it_by_name(alice: User, stage: Stage) -> None:

@@ -55,6 +55,13 @@ def test_a_bare_name_is_that_servers_model(
     assert stage.wait_for_call(model=told).key == "sk-of-the-ollama"
 
 
+def test_a_key_that_comes_with_a_bare_name_does_not_go_to_that_server(own: httpx.Client) -> None:
+    own.get("/v1/models")
+    body = {"title": "대화", "model": "모델-하나", "api_key": "sk-of-somebody-1234"}
+    answer = own.post("/api/conversations/create", json=body)
+    assert answer.status_code == 400, answer.text
+
+
 def test_a_server_that_is_away_makes_no_list_slow(own: httpx.Client) -> None:
     own.get("/v1/models")
     began = time.monotonic()

@@ -144,6 +144,13 @@ def is_billed(provider: str, model: str, at: datetime) -> bool:
     return bound(provider, model, at, 0, MILLION) > 0
 
 
+def tiers(provider: str, model: str, at: datetime) -> frozenset[str]:
+    """The service tiers of a model that have a price of their own at a moment."""
+    by_model = _rows(provider)
+    rows = by_model.get(model) or by_model.get(EVERY_MODEL) or ()
+    return frozenset(r.service_tier for r in rows if r.service_tier and r.effective_from <= at)
+
+
 def assumed(usage: Usage) -> int:
     """What a call without a known price is taken to cost where a budget has to know."""
     into = (usage.input_tokens or 0) * settings.UNKNOWN_PRICE_INPUT_RATE

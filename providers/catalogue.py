@@ -59,11 +59,14 @@ def resolve(
     row = find_model(caller, provider, model, kind)
     _check(caller, row, kind)
     key = keys.key_for(caller.user, row.provider, session_id)
+    now = timezone.now()
     return Route(
         target=replace(
             target_of(row.provider, row.name, key),
             max_output_tokens=row.max_output_tokens,
-            is_billed=pricing.is_billed(row.provider_id, row.name, timezone.now()),
+            context_window=row.context_window,
+            is_billed=pricing.is_billed(row.provider_id, row.name, now),
+            priced_tiers=pricing.tiers(row.provider_id, row.name, now),
         ),
         context_window=row.context_window,
         max_output_tokens=row.max_output_tokens,

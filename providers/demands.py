@@ -1,8 +1,8 @@
 """What a chat request may demand of a vendor: checked before any wire, whatever the dialect.
 
 A hold is placed for what a request says of itself. So its numbers have to be numbers, and it may
-ask for nothing that its price does not cover: another model than the one that was named, or a
-vendor's own tools, which cost by the call.
+ask for nothing that its price does not cover: another model than the one that was named, a vendor's
+own tools, which cost by the call, or to be served faster or elsewhere for more.
 """
 
 from __future__ import annotations
@@ -11,7 +11,9 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from billing.pricing import STANDARD_TIERS
 from providers.naming import invalid
+from providers.types import Target
 from rini.translation import gettext as _
 
 Params = Mapping[str, Any]
@@ -40,11 +42,20 @@ _PAID_TOOLS = frozenset((
 ))
 """Searches and the like that vendors charge by the call, or that read whole pages into a prompt."""
 # fmt: on
+_AT_THE_USUAL_PRICE: Mapping[str, tuple[object, ...]] = {
+    "speed": ("standard",),
+    "inference_geo": ("global", "not_available"),
+    "compaction": (),
+}
+"""What Anthropic charges a multiple for, or a further reading of the prompt, but for these."""
+_COMPACTION = "compact_"
+_CHEAPER_TIERS = ("flex", "batch")
 _FUNCTIONS = ("function", "custom")
 _THE_CALLERS_OWN = re.compile(r"(bash|text_editor|computer|memory|tool_search_tool_\w+)_\d{8}")
 """Anthropic's tools that it only describes and the caller runs, and the free search among tools."""
 MOST = 2**31 - 1
-_ROUTED = ":online"
+_SEARCHES = re.compile(r":online\b|search-preview|deep-research", re.IGNORECASE)
+_OPENROUTERS_SEARCH = re.compile(r"^perplexity/|\bsonar\b", re.IGNORECASE)
 
 
 def check(params: Params) -> None:
@@ -56,18 +67,29 @@ def check(params: Params) -> None:
         raise _refused(named[0], _("names other models or providers. Name one in “model”."))
     if named := sorted(_PAID_TOOLS & params.keys()):
         raise _refused(named[0], _("is a paid tool of the vendor's own, which no budget covers."))
+    for name, usual in _AT_THE_USUAL_PRICE.items():
+        if params.get(name) is not None and params[name] not in usual:
+            raise _refused(name, _("has a price of its own, which no budget covers."))
+    _check_context_management(params.get("context_management"))
     tools = params.get("tools")
     for i, tool in enumerate(tools if isinstance(tools, list) else ()):
         _check_tool(f"tools[{i}]", tool)
 
 
-def check_model(provider: str, model: str) -> None:
-    """Raise `InvalidInput` for OpenRouter's ``:online``, which buys a search with every call."""
-    if provider == "openrouter" and model.endswith(_ROUTED):
-        raise _refused(
-            "model",
-            _("ends in %(suffix)s, a paid tool, which no budget covers.") % {"suffix": _ROUTED},
-        )
+def check_target(target: Target, params: Params) -> None:
+    """Raise `InvalidInput` for a model that buys a search with every call (OpenRouter's
+    ``:online``, Perplexity's), and for a service tier whose price nobody knows."""
+    searches = _SEARCHES.search(target.model)
+    if target.provider == "openrouter":
+        searches = searches or _OPENROUTERS_SEARCH.search(target.model)
+    if searches:
+        told = _("has searches in it (%(name)s), a paid tool, which no budget covers.")
+        raise _refused("model", told % {"name": searches[0]})
+    tier = params.get("service_tier")
+    if not target.is_billed or not isinstance(tier, str):
+        return
+    if tier not in {*STANDARD_TIERS, *_CHEAPER_TIERS, *target.priced_tiers}:
+        raise _refused("service_tier", _("has a price of its own, which no budget covers."))
 
 
 def output_limits(params: Params) -> dict[str, int]:
@@ -86,6 +108,14 @@ def _check_number(name: str, value: object, least: int = 1) -> None:
     raise _refused(
         name, _("takes a whole number from %(least)s to %(most)s.") % {"least": least, "most": MOST}
     )
+
+
+def _check_context_management(value: object) -> None:
+    edits = value.get("edits") if isinstance(value, Mapping) else None
+    for edit in edits if isinstance(edits, list) else ():
+        if isinstance(edit, Mapping) and str(edit.get("type")).startswith(_COMPACTION):
+            told = _("has the model read the prompt once more, which no budget covers.")
+            raise _refused("context_management", told)
 
 
 def _check_tool(where: str, tool: object) -> None:

@@ -64,7 +64,7 @@ class Call(Metered):
     ) -> None:
         """Raises `InvalidInput` for what no vendor may be asked for (see `providers.demands`)."""
         demands.check(request.params)
-        demands.check_model(target.provider, target.model)
+        demands.check_target(target, request.params)
         super().__init__(target, payer, placed)
         self.request = with_a_limit(target, fitted(target, request))
         self._reader = ChunkReader()
@@ -165,11 +165,14 @@ class Call(Metered):
     def _estimated_input(self) -> int:
         return token_counts.count_request(self.request, self.target.model)
 
+    def _input_of_files(self) -> int:
+        return prompt_bound.of_files(self.request, self.target)
+
     def _input_in_bytes(self) -> int:
-        return prompt_bound.in_bytes(self.request, self.target.model)
+        return prompt_bound.in_bytes(self.request, self.target)
 
     def _input_counted(self) -> int:
-        return prompt_bound.counted(self.request, self.target.model)
+        return prompt_bound.counted(self.request, self.target)
 
     def _max_output(self) -> int | None:
         return most_output(self.target, self.request.params)
@@ -199,7 +202,7 @@ class Call(Metered):
         # No vendor bills a call that it refused or failed before it answered.
         if status == UsageStatus.FAILED and self._first_token_at is None:
             return Usage(input_tokens=0, output_tokens=0)
-        estimated_input = self._estimated_input()
+        estimated_input = self._estimated_input() + self._input_of_files()
         written = token_counts.count("".join(self._reader.written), self.target.model)
         if self._is_whole or self._thinks:
             is_cut = status in (UsageStatus.STOPPED, UsageStatus.INCOMPLETE)

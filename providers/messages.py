@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
+from dataclasses import replace
 from typing import Any, cast
 
 from billing.holds import Payer
@@ -17,6 +18,8 @@ from providers.wires.registry import wire_named
 
 WIRE = "anthropic"
 """The wire whose vendors speak the format."""
+_LONGER_WINDOW = "context-1m"
+"""In the header of betas: the model reads more than the catalogue knows."""
 Fields = Mapping[str, Any]
 """A request's, but for ``model`` and ``stream``."""
 Headers = Mapping[str, str]
@@ -31,6 +34,8 @@ class MessagesCall(Call):
     def __init__(self, target: Target, fields: Fields, headers: Headers, payer: Payer) -> None:
         request = _as_request(fields)
         check_size(request)
+        if _LONGER_WINDOW in headers.get("anthropic-beta", ""):
+            target = replace(target, context_window=None)
         super().__init__(target, request, payer)
         self._asked = {**fields, "model": target.model}
         self._headers = headers

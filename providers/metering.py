@@ -74,13 +74,14 @@ class Metered(ABC):
 
     async def _hold(self, estimated_input_tokens: int) -> None:
         """Hold what the prompt's bytes may cost; if that is too much, what its tokens may."""
+        of_files = await self._counted(self._input_of_files)
         place = partial(
             holds.place,
             self.id,
             self.payer,
             provider=self.target.provider,
             model=self.target.model,
-            estimated_input_tokens=estimated_input_tokens,
+            estimated_input_tokens=estimated_input_tokens + of_files,
             max_output_tokens=self._max_output(),
         )
         try:
@@ -106,6 +107,10 @@ class Metered(ABC):
     @abstractmethod
     def _estimated_input(self) -> int:
         """The tokens to be sent."""
+
+    def _input_of_files(self) -> int:
+        """The tokens that are charged beside those where the vendor tells none."""
+        return 0
 
     @abstractmethod
     def _input_in_bytes(self) -> int:

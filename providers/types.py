@@ -60,8 +60,12 @@ class Target:
     options: Mapping[str, Any] = field(default_factory=dict)
     max_output_tokens: int | None = None
     """The most that the model can answer; None: nobody said."""
+    context_window: int | None = None
+    """The most tokens that the model can read and write together; None: nobody said."""
     is_billed: bool = False
     """Its answers cost something."""
+    priced_tiers: frozenset[str] = frozenset()
+    """The service tiers beside the standard one that have a price of their own."""
 
 
 @dataclass(frozen=True, slots=True)

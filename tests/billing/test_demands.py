@@ -34,6 +34,7 @@ WHERE_TEXT_CAN_STAND: dict[str, dict[str, Any]] = {
     "content as an object": {"messages": [{"role": "user", "content": {"text": LONG}}]},
     "name": {"messages": [{"role": "user", "content": "?", "name": LONG}]},
     "refusal": {"messages": [*ASK, {"role": "assistant", "refusal": LONG}, *ASK]},
+    "a place of files in a message": {"messages": [{**ASK[0], "url": LONG}]},
     "unknown field of a message": {"messages": [{**ASK[0], "further": [{"x": LONG}]}]},
     "arguments": {
         "messages": [
@@ -201,6 +202,10 @@ OTHERS: dict[str, Any] = {
     "enable_search": True,
     "code_execution": {},
     "mcp_servers": [],
+    "speed": "fast",
+    "inference_geo": "us",
+    "compaction": {"type": "auto"},
+    "context_management": {"edits": [{"type": "clear_tool_uses"}, {"type": "compact_20260112"}]},
 }
 PAID_TOOLS: list[Any] = [
     {"type": "web_search"},
@@ -227,7 +232,64 @@ def test_what_names_other_models_or_buys_tools_is_refused_by_name(
     assert stage.calls == []
 
 
-def test_openrouters_online_models_are_refused(poor: User, stage: Stage) -> None:
-    answer = ask(poor, model="openrouter/openai/gpt-4o-mini:online")
+@pytest.mark.parametrize(
+    "model",
+    [
+        "openai/gpt-4o-mini:online",
+        "openai/gpt-4o-mini:Online:nitro",
+        "openai/gpt-4o-search-preview",
+        "openai/o4-mini-deep-research",
+        "perplexity/sonar-pro",
+        "perplexity/r1-1776",
+    ],
+)
+def test_models_that_search_with_every_call_are_refused(
+    model: str, poor: User, stage: Stage
+) -> None:
+    answer = ask(poor, model=f"openrouter/{model}")
     assert (answer.status_code, answer.json()["error"]["param"]) == (400, "model"), answer.text
+    assert stage.calls == []
+
+
+@pytest.mark.parametrize(
+    ("model", "tier", "status"),
+    [
+        ("openai/gpt-4.1", "priority", 200),  # has a price
+        ("openai/gpt-4.1", "scale", 400),
+        (GEMINI, "priority", 400),
+        (GEMINI, "flex", 200),  # costs less
+        (GEMINI, "auto", 200),
+        ("openrouter/openai/gpt-4o", "priority", 400),
+        ("local/qwen3", "priority", 200),  # costs nothing
+    ],
+)
+def test_a_service_tier_without_a_price_is_refused(
+    model: str, tier: str, status: int, alice: User, stage: Stage
+) -> None:
+    add_keys(alice)
+    key = {"model_provider": "openrouter", "api_key_value": "sk-of-a-vendor-1"}
+    alice.post("/api-keys/", json=key).raise_for_status()
+    answer = ask(alice, model=model, service_tier=tier)
+    assert answer.status_code == status, answer.text
+    if status == 400:
+        assert answer.json()["error"]["param"] == "service_tier"
+        assert stage.calls == []
+
+
+def test_what_costs_more_is_refused_in_anthropics_format_too(poor: User, stage: Stage) -> None:
+    body = {"model": CLAUDE, "messages": ASK, "max_tokens": 1}
+    for name in ("speed", "inference_geo", "compaction", "context_management", "mcp_servers"):
+        answer = poor.post("/v1/messages", json={**body, name: OTHERS[name]})
+        assert answer.status_code == 400, name
+        assert name in answer.json()["error"]["message"]
+    assert stage.calls == []
+    usual = {"speed": "standard", "inference_geo": "global"}
+    assert poor.post("/v1/messages", json={**body, **usual}).status_code == 200
+
+
+def test_a_title_is_held_as_often_as_it_is_sent(poor: User, stage: Stage) -> None:
+    """Gemini reads it with every input: here 10 million bytes, $1.50."""
+    body = {"model": "google/gemini-embedding-001", "input": ["가"] * 1000, "title": "나" * 3_300}
+    answer = poor.post("/v1/embeddings", json=body)
+    assert answer.status_code == 402, answer.text
     assert stage.calls == []

@@ -13,6 +13,7 @@ from typing import Any
 from django.conf import settings
 
 from providers.extent import excess
+from providers.prompt_bound import PLACES_OF_FILES
 from providers.types import ChatMessage, EmbeddingInput
 from rini.errors import InvalidInput
 from rini.translation import gettext as _
@@ -55,6 +56,13 @@ def check_inputs(inputs: Sequence[EmbeddingInput]) -> None:
     _check_texts("input", (one for one in inputs if isinstance(one, str)))
 
 
+def check_repeated(inputs: int, size: int) -> None:
+    """Raise `InvalidInput` where `size` bytes that go along with every input are too many."""
+    if inputs * size > settings.MAX_REQUEST_BYTES:
+        message = _("Texts that go along with every input come to more than %(most)s bytes.")
+        raise _invalid("input", message % {"most": settings.MAX_REQUEST_BYTES})
+
+
 def check_calls(inputs: int, at_once: int) -> None:
     """Raise `InvalidInput` for more inputs than a vendor that takes `at_once` embeds in so many
     calls as one request may make."""
@@ -66,16 +74,20 @@ def check_calls(inputs: int, at_once: int) -> None:
 
 
 def _texts(message: ChatMessage) -> Iterator[str]:
-    """Everything in a message that is counted as text: not its pictures and files."""
-    content, calls = message.get("content"), message.get("tool_calls")
-    yield from (value for value in message.values() if isinstance(value, str))
-    for part in content if isinstance(content, list) else ():
-        if isinstance(part, Mapping) and isinstance(part.get("text"), str):
-            yield part["text"]
-    for call in calls if isinstance(calls, list) else ():
-        function = call.get("function") if isinstance(call, Mapping) else None
-        if isinstance(function, Mapping) and isinstance(function.get("arguments"), str):
-            yield function["arguments"]
+    """Everything in a message that is counted as text, however deep: not its pictures and files."""
+    within: list[object] = [message]
+    while within:
+        value = within.pop()
+        if isinstance(value, str):
+            yield value
+        elif isinstance(value, list):
+            within += value
+        elif isinstance(value, Mapping):
+            within += (
+                inner
+                for name, inner in value.items()
+                if name not in PLACES_OF_FILES or not isinstance(inner, str)
+            )
 
 
 def _check_texts(field: str, texts: Iterator[str]) -> None:

@@ -77,13 +77,14 @@ class Embedding(Metered):
         return _count(self.inputs, self.target.model)
 
     def _input_in_bytes(self) -> int:
-        return sum(
+        texts = sum(
             len(text.encode(errors="replace")) if isinstance(text, str) else len(text)
             for text in self.inputs
         )
+        return texts + len(self.inputs) * _told_with_each(self.params)
 
     def _input_counted(self) -> int:
-        return self._estimated_input()
+        return self._estimated_input() + len(self.inputs) * _told_with_each(self.params)
 
     def _max_output(self) -> int:
         return 0
@@ -142,6 +143,7 @@ def prepare(
     """
     bounds.check_inputs(inputs)
     bounds.check_params(params)
+    bounds.check_repeated(len(inputs), _told_with_each(params))
     model = model or access.usual_embedding_model(caller, provider)
     route = catalogue.resolve(caller, provider=provider, model=model, kind=ModelKind.EMBEDDING)
     bounds.check_calls(len(inputs), vendor(route.target.provider).inputs_per_embedding_call)
@@ -155,6 +157,13 @@ def _in_words_of(provider: str, input_type: InputType | None) -> dict[str, str]:
     if input_type is None:
         return {}
     return dict(known.query_params if input_type == "query" else known.passage_params)
+
+
+def _told_with_each(params: Mapping[str, Any]) -> int:
+    """The bytes of text that a vendor reads with every input, as Gemini does a title."""
+    return sum(
+        len(value.encode(errors="replace")) for value in params.values() if type(value) is str
+    )
 
 
 def _count(inputs: Sequence[EmbeddingInput], model: str) -> int:

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
+from uuid import UUID
 
 import httpx
 import orjson
@@ -15,7 +16,10 @@ from websockets.sync.client import connect
 
 from conversations.models import Message
 from rini.storage.statements import execute
+from tests.billing.ledger_world import budget
 from tests.conftest import User
+from tests.conversations.conftest import add_keys
+from tests.dialects.openai_client import CLAUDE, GPT
 from tests.limits.watching import undisturbed
 from tests.rini_server import RiniServer
 from tests.vendors.stage import Stage
@@ -101,6 +105,62 @@ def test_json_of_too_many_values_is_refused(
         answer = alice.post(address, content=body, headers=JSON)
     assert answer.status_code == 400
     assert "1000000 values" in answer.text
+
+
+DEEP_TEXTS: dict[str, tuple[str, Callable[[str], Any]]] = {
+    "content that is an object": ("/v1/chat/completions", lambda text: {"text": text}),
+    "a part that nobody knows": ("/v1/chat/completions", lambda text: [{"type": "x", "x": text}]),
+    "a tool's result": (
+        "/v1/messages",
+        lambda text: [{"type": "tool_result", "tool_use_id": "a", "content": text}],
+    ),
+    "a call": (
+        "/v1/messages",
+        lambda text: [{"type": "tool_use", "id": "a", "name": "f", "input": {"x": [text]}}],
+    ),
+}
+
+
+@pytest.mark.parametrize("place", DEEP_TEXTS)
+def test_a_text_is_too_long_wherever_it_stands(
+    server: RiniServer, alice: User, stage: Stage, place: str
+) -> None:
+    address, content = DEEP_TEXTS[place]
+    add_keys(alice)
+    said = {"role": "user", "content": content("a" * (30 * MEGABYTE))}
+    body = orjson.dumps(question(model=CLAUDE, messages=[said], max_tokens=1))
+    with undisturbed(server):
+        answer = alice.post(address, content=body, headers=JSON)
+    assert answer.status_code == 400, answer.text
+    assert "1000000 characters" in answer.text
+    assert not stage.calls
+
+
+def test_many_pictures_cost_their_counting_once(
+    server: RiniServer, alice: User, stage: Stage
+) -> None:
+    """Where a budget refuses their bytes the text around them is counted."""
+    add_keys(alice)
+    budget("user", UUID(alice.user_id), 10**6)
+    parts = [
+        {"type": "image_url", "image_url": {"url": f"https://v.test/{n:064d}"}}
+        for n in range(200_000)
+    ]
+    body = orjson.dumps(question(model=GPT, messages=[{"role": "user", "content": parts}]))
+    with undisturbed(server):
+        answer = alice.post("/v1/chat/completions", content=body, headers=JSON)
+    assert answer.status_code == 402, answer.text
+
+
+def test_what_goes_along_with_every_input_is_not_multiplied_beyond_a_request(
+    server: RiniServer, alice: User, stage: Stage
+) -> None:
+    add_keys(alice)
+    body = {"model": "google/gemini-embedding-001", "input": ["가"] * 100, "title": "a" * MEGABYTE}
+    with undisturbed(server):
+        answer = alice.post("/v1/embeddings", json=body)
+    assert answer.status_code == 400, answer.text
+    assert not stage.calls
 
 
 def test_a_schema_that_would_open_to_gigabytes_does_not(

@@ -53,9 +53,7 @@ def resolve(
     if model is None and provider is None:
         model = usual or settings.DEFAULT_MODEL or access.usual_model(caller)
     if not model:
-        raise invalid(
-            "model", "invalid_input", _("Name a model, “provider/model” for instance.")
-        )
+        raise invalid("model", "invalid_input", _("Name a model, “provider/model” for instance."))
     row = find_model(caller, provider, model, kind)
     _check(caller, row, kind)
     key = keys.key_for(caller.user, row.provider, session_id)

@@ -74,6 +74,18 @@ def test_a_caller_that_leaves_before_the_answer_stops_the_vendor(
     assert stopped.input_tokens
 
 
+def test_a_caller_that_leaves_after_it_sent_a_second_request_stops_the_vendor(
+    alice: User, stage: Stage
+) -> None:
+    add_keys(alice)
+    stage.next(Script(hangs=True))
+    with asking(alice, "/v1/chat/completions", {"model": GPT, "messages": ASK}) as caller:
+        call = stage.wait_for_call()
+        caller.sendall(b"GET /livez HTTP/1.1\r\nHost: localhost\r\n\r\n")
+    assert call.wait_closed(2)
+    assert row().status == "stopped"
+
+
 def test_a_caller_that_leaves_before_its_embeddings_stops_the_vendor(
     alice: User, stage: Stage
 ) -> None:

@@ -7,7 +7,7 @@ import socket
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from uuid import uuid4
 
 import httpx
@@ -199,6 +199,32 @@ def test_a_trailer_is_no_header(server: RiniServer, alice: User) -> None:
             b"Authorization: Bearer " + alice.token.encode() + b"\r\n\r\n"
         )
         assert status(caller) == 401
+
+
+LIVEZ = b"GET /livez HTTP/1.1\r\nHost: localhost\r\n\r\n"
+
+
+def test_requests_that_are_sent_at_once_are_answered_one_after_the_other(
+    server: RiniServer,
+) -> None:
+    with connection(server) as caller:
+        caller.sendall(LIVEZ * 20 + LIVEZ.replace(b"/livez", b"/nothing"))
+        answers = b""
+        while answers.count(b"HTTP/1.1 ") < 21 or b"/nothing" not in answers:
+            answers += caller.recv(65536)
+    statuses = [int(rest.split()[0]) for rest in answers.split(b"HTTP/1.1 ")[1:]]
+    assert statuses == [200] * 20 + [404]
+
+
+def test_a_connection_with_too_many_requests_at_once_is_cut_off(server: RiniServer) -> None:
+    with undisturbed(server), connection(server) as caller:
+        caller.sendall(LIVEZ * 1000)
+        answers = b""
+        with suppress(ConnectionError):
+            while piece := caller.recv(65536):
+                answers += piece
+    assert answers.count(b"HTTP/1.1 200") < 40
+    assert b"HTTP/1.1 429" not in answers
 
 
 def test_a_handshake_with_a_long_header_is_refused(server: RiniServer) -> None:

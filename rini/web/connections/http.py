@@ -9,13 +9,14 @@ from __future__ import annotations
 from typing import Any
 
 from django.conf import settings
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from rini.errors import RiniError
 from rini.web.connections.refusal import (
     AddressTooLong,
     HeadTooLarge,
     TooManyConnections,
+    TooManyRequests,
     TooSlow,
     encoded,
 )
@@ -40,6 +41,7 @@ class HttpConnection(HttpToolsProtocol):
         self._body_bytes = 0
         self._head_bytes = 0
         self._refused: RiniError | None = None
+        self._answered: RequestResponseCycle | None = None
         if not self.server_state.watch.opened(self, self.client[0] if self.client else ""):
             self.transport.write(encoded(TooManyConnections(retry_after=1)))
             self.transport.close()
@@ -47,6 +49,7 @@ class HttpConnection(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         self.server_state.watch.lost(self.transport)
         self.transport.is_half_read = False
+        self._tell_gone()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
@@ -107,7 +110,11 @@ class HttpConnection(HttpToolsProtocol):
         self._unfinished = self._body_bytes = 0
         self._body_began = self.loop.time()
         self.transport.is_half_read = True
+        if len(self.pipeline) >= settings.MAX_PIPELINED_REQUESTS and self._is_answering():
+            self._stop(TooManyRequests())
         super().on_headers_complete()
+        if self.pipeline:  # uvicorn stops reading, and would not see that the caller is gone
+            self.flow.resume_reading()
 
     def on_body(self, body: bytes) -> None:
         self._unfinished = 0
@@ -144,6 +151,19 @@ class HttpConnection(HttpToolsProtocol):
         self._refused = error
         raise ValueError(error.code)
 
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
+        self._answered = cycle
+        super()._start_asgi_task(cycle, app)
+
+    def _is_answering(self) -> bool:
+        return self._answered is not None and not self._answered.response_complete
+
+    def _tell_gone(self) -> None:
+        """uvicorn tells the request that came last, which may still be waiting for its turn."""
+        if self._answered is not None and self._is_answering():
+            self._answered.disconnected = True
+            self._answered.message_event.set()
+
     def _refuse(self, error: RiniError) -> None:
         """Answer, where no answer has begun, and end the connection."""
         cycle = self.cycle
@@ -153,8 +173,9 @@ class HttpConnection(HttpToolsProtocol):
             can_answer = not self._is_in_head and not cycle.response_started
             cycle.disconnected = True
             cycle.message_event.set()  # wakes the application, which may wait for the body
-        if can_answer:
+        if can_answer and (cycle is None or cycle is self._answered):
             self.transport.write(encoded(error))
+        self._tell_gone()
         self.transport.is_half_read = True  # so that `close` lets the sender read the answer
         self.transport.close()
 

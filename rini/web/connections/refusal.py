@@ -19,6 +19,12 @@ class AddressTooLong(RiniError):
     code = "address_too_long"
 
 
+class TooManyRequests(RiniError):
+    """Nobody is told: the answer to the first of them is still to come."""
+
+    status = 429
+
+
 class TooSlow(RiniError):
     status = 408
     code = "request_timeout"

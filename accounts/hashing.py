@@ -11,6 +11,7 @@ from django.contrib.auth.hashers import Argon2PasswordHasher
 
 from rini.errors import Unavailable
 from rini.storage import database
+from rini.translation import gettext_noop
 
 _WAITING = 8
 """How many may wait for each that is being hashed: every one of them keeps a thread."""
@@ -20,7 +21,7 @@ _known = threading.BoundedSemaphore(settings.PASSWORDS_AT_ONCE * (1 + _WAITING))
 
 class TooManyPasswords(Unavailable):
     code = "too_many_logins"
-    detail = "Too many passwords are being checked: try again shortly."
+    detail = gettext_noop("Too many passwords are being checked: try again shortly.")
 
 
 class Argon2(Argon2PasswordHasher):

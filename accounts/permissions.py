@@ -44,13 +44,8 @@ def is_operator(caller: Caller, permission: str) -> bool:
     return caller.token is None and user.is_staff and user.has_perm(permission)
 
 
-def refuse_strangers(caller: Caller, permission: str, what: str) -> None:
-    """Raise `Forbidden` for all but operators with this permission; `what` they may not do."""
+def refuse_strangers(caller: Caller, permission: str, refusal: str) -> None:
+    """Raise `Forbidden` with `refusal`, which may name the ``%(permission)s``, for all but
+    operators that have it."""
     if not is_operator(caller, permission):
-        raise Forbidden(
-            _(
-                "Only operators with the permission %(permission)s may %(what)s, and only with an "
-                "access token."
-            )
-            % {"permission": permission, "what": _(what)}
-        )
+        raise Forbidden(_(refusal) % {"permission": permission})

@@ -74,11 +74,15 @@ def read(source: query.Source, caller: Caller) -> Filters:
 
 
 _NAMES = ("provider", "model")
+_REFUSAL = gettext_noop(
+    "Only operators with the permission %(permission)s may see what others have used, and only "
+    "with an access token."
+)
 
 
 def _user(source: query.Source, caller: Caller) -> UUID | None:
     asked = query.text(source, "user_id") or str(caller.user.id)
     user_id = None if asked == EVERYBODY else query.uuid(source, "user_id") or caller.user.id
     if user_id != caller.user.id:
-        refuse_strangers(caller, SEE_ALL, gettext_noop("see what others have used"))
+        refuse_strangers(caller, SEE_ALL, _REFUSAL)
     return user_id

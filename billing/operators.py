@@ -30,10 +30,14 @@ class ByOperator(BasePermission):
 
     def has_permission(self, request: Request, view: APIView) -> bool:
         permission = f"billing.{_ACTIONS.get(request.method or '', 'view')}_budget"
-        refuse_strangers(caller_in(request), permission, gettext_noop("do this with budgets"))
+        refuse_strangers(caller_in(request), permission, _REFUSAL)
         return True
 
 
+_REFUSAL = gettext_noop(
+    "Only operators with the permission %(permission)s may do this with budgets, and only with an "
+    "access token."
+)
 _ACTIONS = {"POST": "add", "PATCH": "change", "PUT": "change", "DELETE": "delete"}
 
 

@@ -44,6 +44,7 @@ _ELSEWHERE = re.compile(r"\s*[a-z][a-z0-9+.-]*://", re.IGNORECASE)
 _ALWAYS_ELSEWHERE = ("file_id", "file_uri")
 _FORMS = ("format", "media_type", "mime_type")
 _NO_BASE64 = re.compile(r"[^A-Za-z0-9+/]")
+_NO_BASE64_AT_ALL = re.compile(r"[^A-Za-z0-9+/=_\s-]")
 _STANDARD = str.maketrans("-_", "+/")
 _PAGES = re.compile(rb"/Count\s+(\d{1,5})\b|/Type\s*/Page\b")
 
@@ -119,7 +120,9 @@ def _most(kind: Kind, file: File, target: Target) -> int:
         return WINDOW
     if kind == Kind.SOUND:
         return _of_sound(_bytes(file.value))
-    return WINDOW if kind == Kind.FILM else _of_document(_bytes(file.value))
+    if kind == Kind.FILM:
+        return WINDOW
+    return max(_of_document(_bytes(file.value)), _of_plain_text(file.value))
 
 
 def _may_be_anything(file: File, target: Target) -> bool:
@@ -160,6 +163,12 @@ def _of_document(raw: bytes) -> int:
     except UnicodeDecodeError:
         return WINDOW
     return WINDOW if b"%PDF" in raw[:_HEAD] else len(raw) + PAGE
+
+
+def _of_plain_text(value: str) -> int:
+    """Of a document that is written as it is, where base64 is asked for."""
+    is_encoded = _DATA_URL.match(value) or not _NO_BASE64_AT_ALL.search(value)
+    return 0 if is_encoded else len(value.encode(errors="replace")) + PAGE
 
 
 def _as_it_looks(raw: bytes) -> int:

@@ -147,7 +147,7 @@ class Money(RuleBasedStateMachine):
         placed = placement(
             created_at=self.now,
             user_id=user,
-            most_input_tokens=prompt_bound.counted(ChatRequest(messages, params), "모델"),
+            most_input_tokens=prompt_bound.counted(ChatRequest(messages, params), target),
             max_output_tokens=most,
         )
         if holds.place_all([placed]) != [None]:

@@ -265,6 +265,14 @@ def test_a_vendor_that_breaks_off_midway_is_told_in_the_stream(
     )
 
 
+def test_separators_of_lines_do_not_break_a_frame(alice: User, stage: Stage, session: str) -> None:
+    stage.next(Script(pieces=["가\u2028나\u2029다\x85라"]))
+    body = {"session_id": session, "message": "여러 줄로"}
+    with alice.stream("POST", "/api/chat/stream", json=body) as answer:
+        first, *_ = answer.iter_lines()
+    assert first == r'data: {"content": "가\u2028나\u2029다\u0085라"}'
+
+
 @pytest.mark.parametrize("path", ["/api/chat", "/api/chat/stream"])
 @pytest.mark.parametrize(("vendors", "ours"), [(429, 429), (500, 502), (401, 400), (503, 503)])
 def test_a_vendor_that_fails_at_once_is_a_status(

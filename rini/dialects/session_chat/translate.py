@@ -10,6 +10,8 @@ from uuid import UUID
 
 from conversations.answering.events import EventType, JournalEvent, failure_of
 from rini.errors import RiniError
+from rini.text import storable
+from rini.web.json_lines import escaped
 
 DONE = b"data: [DONE]\n\n"
 
@@ -97,7 +99,9 @@ def farewell(error: RiniError) -> bytes:
 
 
 def _frame(data: Mapping[str, Any]) -> bytes:
-    return f"data: {json.dumps(data, ensure_ascii=False)}\n\n".encode()
+    """With the spaces after colons that the original has."""
+    line = storable(json.dumps(data, ensure_ascii=False)).encode()
+    return b"data: " + escaped(line) + b"\n\n"
 
 
 def _token_usage(prompt: int | None, completion: int | None) -> dict[str, int] | None:

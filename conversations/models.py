@@ -176,6 +176,12 @@ class Message(models.Model):
     cost_nano = models.BigIntegerField(_("cost in nano-dollars"), null=True)
     citations = models.JSONField(_("citations"), default=list, blank=True)
     tool_calls = models.JSONField(_("tool calls"), default=list, blank=True)
+    keepsakes = models.JSONField(
+        _("keepsakes"),
+        null=True,
+        blank=True,
+        help_text=_("What the vendor wants back with the answer, unread."),
+    )
     created_at = models.DateTimeField(_("created at"), default=timezone.now, editable=False)
 
     objects = MessageQuerySet.as_manager()
@@ -300,6 +306,27 @@ class Generation(models.Model):
 
     def __str__(self) -> str:
         return str(self.id)
+
+
+class Response(models.Model):
+    """What a client asked for a generation in OpenAI's Responses API, beside what every one has."""
+
+    generation = models.OneToOneField(
+        Generation, on_delete=models.CASCADE, primary_key=True, related_name="response"
+    )
+    input = models.JSONField(_("input"), help_text=_("Items, as they were sent."))
+    settings = models.JSONField(_("settings"))
+    in_background = models.BooleanField(_("in the background"), default=False)
+    is_deleted = models.BooleanField(
+        _("deleted"), default=False, help_text=_("Others that follow it are still there.")
+    )
+
+    class Meta:
+        verbose_name = _("response")
+        verbose_name_plural = _("responses")
+
+    def __str__(self) -> str:
+        return str(self.pk)
 
 
 class JournalSegment(models.Model):

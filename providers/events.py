@@ -18,17 +18,20 @@ from typing import Any, get_args
 
 from billing.usage import Usage
 from providers.types import (
+    EXTRA_CONTENT,
+    THINKING_BLOCKS,
     Chunk,
     Completion,
     Event,
     Finished,
     FinishReason,
+    Keepsake,
     ReasoningDelta,
     TextDelta,
     ToolCallDelta,
 )
 
-_Piece = TextDelta | ReasoningDelta | ToolCallDelta
+_Piece = TextDelta | ReasoningDelta | ToolCallDelta | Keepsake
 MAX_NAME = 200  # characters of a model's name, as the ledger keeps it
 # OpenAI's reasons, the old one, and what servers of its format say in their place. What is not
 # here (Zhipu's ``network_error``, DeepSeek's ``insufficient_system_resource``, vLLM's ``abort``)
@@ -65,12 +68,12 @@ class ChunkReader:
         written_before = len(self.written)
         for choice in _choices(chunk):
             if choice.get("index"):
-                self.written += map(_written, _events(choice.get("delta"), _ToolCalls()))
+                self.written += _written(_events(choice.get("delta"), _ToolCalls()))
                 continue
             if isinstance(reason := choice.get("finish_reason"), str) and reason:
                 self._reason = reason
             events += _events(choice.get("delta"), self._calls)
-        self.written += map(_written, events)
+        self.written += _written(events)
         usage = chunk.get("usage")
         if not isinstance(usage, Mapping) and self._is_told_by_choices(chunk):
             self._usage, self._usage_is_whole = _together(self._usage_of_choices), True
@@ -135,14 +138,16 @@ class _ToolCalls:
     def __init__(self) -> None:
         self._last = -1
 
-    def deltas(self, delta: Mapping[str, Any]) -> Iterator[ToolCallDelta]:
+    def deltas(self, delta: Mapping[str, Any]) -> Iterator[ToolCallDelta | Keepsake]:
         old = delta.get("function_call")
         if isinstance(old, Mapping):
             yield _tool_call(0, None, old)
         calls = delta.get("tool_calls")
         for call in calls if isinstance(calls, Iterable) else ():
             if isinstance(call, Mapping):
-                yield self._delta(call)
+                yield (piece := self._delta(call))
+                if kept := _kept(call):
+                    yield Keepsake(kept, piece.index)
 
     def _delta(self, call: Mapping[str, Any]) -> ToolCallDelta:
         index, call_id = call.get("index"), call.get("id") or None
@@ -168,10 +173,18 @@ def _events(delta: object, calls: _ToolCalls) -> Iterator[_Piece]:
     if text := _text(delta.get("content") or delta.get("refusal")):
         yield TextDelta(text)
     yield from calls.deltas(delta)
+    if kept := _kept(delta):
+        yield Keepsake(kept)
 
 
-def _written(piece: _Piece) -> str:
-    return piece.arguments if isinstance(piece, ToolCallDelta) else piece.text
+def _kept(holder: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: holder[name] for name in (THINKING_BLOCKS, EXTRA_CONTENT) if holder.get(name)}
+
+
+def _written(pieces: Iterable[_Piece]) -> Iterator[str]:
+    for piece in pieces:
+        if not isinstance(piece, Keepsake):
+            yield piece.arguments if isinstance(piece, ToolCallDelta) else piece.text
 
 
 def _choices(answer: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:

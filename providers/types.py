@@ -101,6 +101,15 @@ class ToolCallDelta:
 
 
 @dataclass(frozen=True, slots=True)
+class Keepsake:
+    """What the vendor wants back with the answer in the next turn, unread: the fields of its
+    message (`THINKING_BLOCKS`, `EXTRA_CONTENT`), or of the call at `call`."""
+
+    fields: Mapping[str, Any]
+    call: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Finished:
     """The last event of every stream that did not raise, exactly once."""
 
@@ -112,7 +121,7 @@ class Finished:
     """How the vendor served the call, as ``flex``; empty where it did not say."""
 
 
-Event = TextDelta | ReasoningDelta | ToolCallDelta | Finished
+Event = TextDelta | ReasoningDelta | ToolCallDelta | Keepsake | Finished
 
 
 class Wire(Protocol):

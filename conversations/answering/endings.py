@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 from uuid import UUID
 
@@ -14,7 +14,7 @@ from django.utils import timezone
 from billing.models import UsageRecord
 from conversations import search, tree
 from conversations.answering import journal, totals
-from conversations.answering.events import TERMINAL, EventType, JournalEvent, text_of
+from conversations.answering.events import TERMINAL, EventType, JournalEvent, calls_of, text_of
 from conversations.answering.totals import total
 from conversations.message_json import terminal_data
 from conversations.models import (
@@ -25,8 +25,10 @@ from conversations.models import (
     Message,
     MessageStatus,
 )
+from providers.types import Keepsake
 from rini.storage.notifications import notify
 from rini.storage.statements import columns, execute, names, selected
+from rini.text import storable_value
 
 # A process that died may have shown readers events that it never stored. The number of the
 # terminal event lies beyond them, so that readers who come back with such a cursor still get it.
@@ -37,6 +39,7 @@ _STORE = """
     WITH written AS (
         UPDATE conversations_message AS message
         SET content = new.content, reasoning = new.reasoning, status = new.status,
+            tool_calls = new.tool_calls, keepsakes = new.keepsakes,
             finish_reason = new.finish_reason,
             prompt_tokens = new.prompt_tokens, completion_tokens = new.completion_tokens,
             token_count = new.token_count, cost_nano = new.cost_nano,
@@ -67,6 +70,7 @@ class Ending:
     problem: Mapping[str, Any] | None = None
     refused_images: Sequence[int] = ()
     """Messages whose images its provider has refused."""
+    keepsakes: Sequence[Keepsake] = ()
 
 
 def end(generation_id: UUID, unstored: Sequence[JournalEvent], ending: Ending) -> JournalEvent:
@@ -128,6 +132,8 @@ def _store(generation: Generation, terminal: JournalEvent) -> None:
 def _complete(message: Message, events: Sequence[JournalEvent], ending: Ending) -> None:
     message.content = text_of(events)
     message.reasoning = text_of(events, EventType.REASONING)
+    message.tool_calls = calls_of(events)
+    message.keepsakes = [storable_value(asdict(kept)) for kept in ending.keepsakes] or None
     message.status = _MESSAGE_STATUS[ending.status]
     message.finish_reason = ending.finish_reason
     if records := ending.records:

@@ -102,3 +102,19 @@ def sse_frames(events: Iterable[JournalEvent]) -> bytes:
 def text_of(events: Iterable[JournalEvent], type_: EventType = EventType.TEXT) -> str:
     """What the deltas of one type add up to."""
     return "".join(event.data["text"] for event in events if event.type == type_)
+
+
+def calls_of(events: Iterable[JournalEvent]) -> list[dict[str, Any]]:
+    """The tool calls that their deltas add up to, as OpenAI's messages have them."""
+    calls: dict[int, dict[str, Any]] = {}
+    for event in events:
+        if event.type == EventType.TOOL:
+            delta = event.data
+            function = {"name": "", "arguments": ""}
+            call = calls.setdefault(
+                delta["index"], {"id": "", "type": "function", "function": function}
+            )
+            call["id"] = call["id"] or delta["id"] or ""
+            call["function"]["name"] = call["function"]["name"] or delta["name"] or ""
+            call["function"]["arguments"] += delta["arguments"]
+    return [calls[index] for index in sorted(calls)]

@@ -27,7 +27,7 @@ from conversations.answering.rounds import Rounds
 from conversations.answering.stopper import Stopper
 from conversations.answering.turn import Turn
 from conversations.models import FinishReason, Generation, GenerationStatus
-from providers.types import Event, Finished, ReasoningDelta, TextDelta, ToolCallDelta
+from providers.types import Event, Finished, Keepsake, ReasoningDelta, TextDelta, ToolCallDelta
 from rini.errors import RiniError, problem
 from rini.storage.loops import PerLoop
 from rini.text import storable
@@ -124,13 +124,15 @@ class Running:
             self.error = known_error(error)
             described = problem(self.error, request_id())
             return Ending(GenerationStatus.FAILED, records, problem=described)
-        refused = self._rounds.refused_images
-        match writing.result().reason:
-            case "incomplete":
-                return Ending(GenerationStatus.INCOMPLETE, records, refused_images=refused)
-            case reason:
-                status = GenerationStatus.COMPLETED
-                return Ending(status, records, FinishReason(reason), refused_images=refused)
+        reason = writing.result().reason
+        is_whole = reason != "incomplete"
+        return Ending(
+            GenerationStatus.COMPLETED if is_whole else GenerationStatus.INCOMPLETE,
+            records,
+            FinishReason(reason) if is_whole else None,
+            refused_images=self._rounds.refused_images,
+            keepsakes=self._rounds.keepsakes,
+        )
 
 
 def as_journaled(event: Event) -> tuple[EventType, dict[str, object]]:
@@ -147,8 +149,8 @@ def as_journaled(event: Event) -> tuple[EventType, dict[str, object]]:
                 "name": storable(name or "") or None,
                 "arguments": storable(arguments),
             }
-        case Finished():
-            raise ValueError("the end of an answer is not a journaled event")
+        case Keepsake() | Finished():
+            raise ValueError("what readers are not shown is not a journaled event")
         case never:
             assert_never(never)
 

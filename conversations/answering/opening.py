@@ -98,6 +98,14 @@ def open_passing_turn(caller: Caller, messages: Sequence[ChatMessage], choice: C
     return replace(turn, payer=payer, history=_given(messages))
 
 
+def open_told_answer(
+    caller: Caller, question: Message, route: Route, choice: Choice, *, told: Sequence[ChatMessage]
+) -> Turn:
+    """Store the answer to a `question` that is new, of which the caller says all that the model
+    gets. Within the caller's transaction, with the question's session locked or new."""
+    return replace(_store(caller, question.session, question, route, choice), told=told)
+
+
 def with_history(turn: Turn) -> Turn:
     """`turn` with its history, read in the visit to the database that has opened it.
 

@@ -12,7 +12,7 @@ it does not take one. Each call has its own hold and its own ledger row, all of 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from dataclasses import replace
 
@@ -22,7 +22,7 @@ from conversations.answering.gathering import Gathered
 from conversations.answering.turn import Turn
 from providers.errors import ContextTooLong, ModelNotFound, ProviderRefused
 from providers.gateway import Call
-from providers.types import ChatRequest, Event
+from providers.types import ChatMessage, ChatRequest, Event, Keepsake
 from rini.storage.database import in_database
 
 
@@ -36,6 +36,8 @@ class Rounds:
         """The last message of which the model got nothing."""
         self.refused_images: list[int] = []
         """The messages whose images were left out since their vendor had refused one."""
+        self.keepsakes: list[Keepsake] = []
+        """What the vendor wants back with the answer."""
         self._turn = turn
         self._calls: list[Call] = []
         self._is_shortened = False
@@ -46,15 +48,26 @@ class Rounds:
         return [call.record for call in self._calls if call.record]
 
     async def events(self) -> AsyncGenerator[Event, None]:
-        """The answer as it comes; the last event is a `Finished`.
+        """The answer as it comes; the last event is a `Finished`, and none is a `Keepsake`.
 
         Raises `ProviderError`, and what `gathering.gather` does.
         """
+        told = self._turn.told
+        async with aclosing(
+            self._gathered() if told is None else self._call(told).events()
+        ) as all_:
+            async for event in all_:
+                if isinstance(event, Keepsake):
+                    self.keepsakes.append(event)
+                else:
+                    yield event
+
+    async def _gathered(self) -> AsyncGenerator[Event, None]:
         gathered: Gathered | None = await gathering.gather(self._turn)
         while gathered:
             began = False
             try:
-                async with aclosing(self._call(gathered).events()) as events:
+                async with aclosing(self._call(self._prompt(gathered)).events()) as events:
                     async for event in events:
                         began = True
                         yield event
@@ -64,12 +77,14 @@ class Rounds:
                 if gathered is None:
                     raise
 
-    def _call(self, gathered: Gathered) -> Call:
+    def _prompt(self, gathered: Gathered) -> Sequence[ChatMessage]:
         history = gathered.history
         self.unsummarised = history.unsummarised
-        messages = prompt.assemble(
+        return prompt.assemble(
             history.system_prompt, history.turns, history.summary, gathered.images
         )
+
+    def _call(self, messages: Sequence[ChatMessage]) -> Call:
         choice = self._turn.choice
         request = ChatRequest(messages, choice.params, choice.usual)
         call = Call(self._turn.route.target, request, self._turn.payer, placed=self.asked.set)

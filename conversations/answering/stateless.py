@@ -16,7 +16,7 @@ from conversations.answering.generation import as_journaled
 from providers import gateway
 from providers.events import events_of
 from providers.gateway import Call
-from providers.types import ChatMessage, ChatRequest, Finished, FinishReason, TextDelta
+from providers.types import ChatMessage, ChatRequest, Finished, FinishReason, Keepsake, TextDelta
 from rini.errors import RiniError, problem
 from rini.money import dollars
 from rini.text import storable
@@ -53,6 +53,8 @@ async def frames(call: Call) -> AsyncGenerator[bytes, None]:
             async for event in events:
                 if isinstance(event, Finished):
                     reason = event.reason
+                    continue
+                if isinstance(event, Keepsake):
                     continue
                 seq += 1
                 type_, data = as_journaled(event)

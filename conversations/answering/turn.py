@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from billing.holds import Payer
@@ -9,6 +10,7 @@ from conversations.answering.choice import Choice
 from conversations.answering.context import History
 from conversations.models import Generation
 from providers.catalogue import Route
+from providers.types import ChatMessage
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,3 +23,5 @@ class Turn:
     payer: Payer
     history: History | None = None
     """What was said before, if it has been read already (see `opening.with_history`)."""
+    told: Sequence[ChatMessage] | None = None
+    """All that the model gets, where the caller has made it; then nothing is gathered."""

@@ -8,6 +8,8 @@ from rini.dialects.anthropic import routes as anthropic
 from rini.dialects.conversation_rag import routes as conversation_rag
 from rini.dialects.one_shot import routes as one_shot
 from rini.dialects.openai import routes as openai
+from rini.dialects.responses import conversations
+from rini.dialects.responses import routes as responses
 from rini.dialects.session_chat import routes as session_chat
 from rini.web.http import route
 
@@ -26,6 +28,8 @@ class Models(openai.Models):
 http_routes = [
     route(r"^v1/models/?$", Models()),
     *anthropic.http_routes,
+    *responses.http_routes,
+    *conversations.http_routes,
     *openai.http_routes,
     *session_chat.http_routes,  # before conversation_rag, to which /api/chat/stream looks like one
     *conversation_rag.http_routes,

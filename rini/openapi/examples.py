@@ -272,65 +272,6 @@ ANSWERS: dict[tuple[str, str], Any] = {
 }
 """Answers of the dialects, whose shapes are their clients' and not ours, by method and path."""
 
-_CHOICE = {"index": 0, "message": {"role": "assistant", "content": "안녕"}, "finish_reason": "stop"}
-_COMPLETION = {
-    "id": "chatcmpl-1",
-    "object": "chat.completion",
-    "created": 1772357400,
-    "model": "gpt-4.1-mini-2025-04-14",
-    "choices": [_CHOICE],
-    "usage": {"prompt_tokens": 8, "completion_tokens": 4, "total_tokens": 12},
-}
-_ANTHROPICS = {
-    "id": "msg_1",
-    "type": "message",
-    "role": "assistant",
-    "model": "claude-sonnet-4-5",
-    "content": [{"type": "text", "text": "안녕하세요!"}],
-    "stop_reason": "end_turn",
-    "stop_sequence": None,
-    "usage": {"input_tokens": 8, "output_tokens": 4},
-}
-_BLOCK_DELTA = '{"type":"content_block_delta","index":0,"delta":{"type":"text_delta","text":"안"}}'
-_DELTA = '{"id":"chatcmpl-1","choices":[{"index":0,"delta":{"content":"안"}}]}'
-_MODEL = {
-    "id": "openai/gpt-4.1-mini",
-    "object": "model",
-    "created": 1735689600,
-    "owned_by": "openai",
-}
-_EMBEDDING = {"object": "embedding", "index": 0, "embedding": [0.0123, -0.0456]}
-
-BY_MEDIA_TYPE: dict[tuple[str, str], dict[str, Any]] = {
-    ("get", "/sessions/{session_id}/export/"): {
-        "text/markdown": "# 東京旅行の計画\n\n**user**\n\n도쿄에서 하루 동안 무엇을 볼까요?\n"
-    },
-    ("get", "/usage/export/"): {
-        "text/csv": "id,created_at,model,cost\n"
-        "3f2b8a54-…,2026-03-01T09:30:00Z,gpt-4.1-mini,0.000123456\n"
-    },
-    ("post", "/v1/chat/completions/"): {
-        "application/json": _COMPLETION,
-        "text/event-stream": {"data": _DELTA},
-    },
-    ("post", "/v1/embeddings/"): {
-        "application/json": {
-            "object": "list",
-            "data": [_EMBEDDING],
-            "model": "text-embedding-3-small",
-            "usage": {"prompt_tokens": 4, "total_tokens": 4},
-        }
-    },
-    ("post", "/v1/messages/"): {
-        "application/json": _ANTHROPICS,
-        "text/event-stream": {"event": "content_block_delta", "data": _BLOCK_DELTA},
-    },
-    ("post", "/v1/messages/count_tokens/"): {"application/json": {"input_tokens": 8}},
-    ("get", "/v1/models/"): {"application/json": {"object": "list", "data": [_MODEL]}},
-    ("get", "/v1/models/{model}/"): {"application/json": _MODEL},
-}
-"""The same of answers that may be of several media types."""
-
 OF_COMPONENTS: dict[str, dict[str, Any]] = {
     "Message": {"id": 4711},
     "Problem": {"title": "Not Found", "status": 404},

@@ -7,12 +7,11 @@ the same text, and no line breaks.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 import orjson
 
-from rini.text import storable
+from rini.text import storable_value
 
 _ESCAPES = {b"\xe2\x80\xa8": rb"\u2028", b"\xe2\x80\xa9": rb"\u2029", b"\xc2\x85": rb"\u0085"}
 
@@ -23,7 +22,7 @@ def encoded(value: Any) -> bytes:
     try:
         line = orjson.dumps(value)
     except orjson.JSONEncodeError:
-        line = orjson.dumps(_mended(value))
+        line = orjson.dumps(storable_value(value))
     return escaped(line)
 
 
@@ -33,13 +32,3 @@ def escaped(line: bytes) -> bytes:
         if separator in line:
             line = line.replace(separator, escape)
     return line
-
-
-def _mended(value: Any) -> Any:
-    if isinstance(value, str):
-        return storable(value)
-    if isinstance(value, Mapping):
-        return {_mended(name): _mended(item) for name, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_mended(item) for item in value]
-    return value

@@ -22,6 +22,7 @@ from providers.types import (
     Completion,
     Event,
     FinishReason,
+    Keepsake,
     ReasoningDelta,
     TextDelta,
     ToolCallDelta,
@@ -58,7 +59,9 @@ class Answer:
     _calls: dict[int, _Call] = field(default_factory=dict)
     _speaking: int | None = None
     """Which of the calls is being said."""
+    _ids: dict[int, str] = field(default_factory=dict)
     _kept: dict[str, Any] = field(default_factory=dict)
+    """What the vendor wants back with its calls, by their ids."""
 
     def opening(self) -> Iterator[Json]:
         message = _message(self.id, self.model, [], None, Usage())
@@ -66,7 +69,6 @@ class Answer:
 
     def events(self, chunk: Chunk) -> Iterator[Json]:
         """The events of a chunk."""
-        self._keep(chunk)
         for event in self._reader.feed(chunk):
             yield from self._of(event)
 
@@ -90,6 +92,8 @@ class Answer:
                 yield from self._said("text", text)
             case ToolCallDelta():
                 yield from self._called(event)
+            case Keepsake(fields, int() as index) if EXTRA_CONTENT in fields:
+                self._kept[self._ids[index]] = fields[EXTRA_CONTENT]
 
     def _said(self, kind: str, text: str) -> Iterator[Json]:
         if self._open != kind:
@@ -102,7 +106,7 @@ class Answer:
         call = self._calls.get(event.index)
         if call is None:
             call = _Call(event.id or f"{self.id}_{event.index}", event.name or "")
-            self._calls[event.index] = call
+            self._calls[event.index], self._ids[event.index] = call, call.id
         call.arguments += event.arguments
         if self._speaking is None:
             yield from self._closed()
@@ -141,15 +145,6 @@ class Answer:
         if self._speaking is not None:
             del self._calls[self._speaking]
             self._speaking = None
-
-    def _keep(self, chunk: Chunk) -> None:
-        """What the vendor wants back with its calls."""
-        for choice in chunk.get("choices") or ():
-            delta = choice.get("delta") if isinstance(choice, Mapping) else None
-            calls = delta.get("tool_calls") if isinstance(delta, Mapping) else None
-            for call in calls if isinstance(calls, list | tuple) else ():
-                if isinstance(call, Mapping) and call.get(EXTRA_CONTENT) and call.get("id"):
-                    self._kept[str(call["id"])] = call[EXTRA_CONTENT]
 
 
 def whole(answer: Answer, completion: Completion, usage: Usage) -> Json:

@@ -18,27 +18,15 @@ from providers.metering import Metered
 from providers.models import Model, ModelKind
 from providers.naming import find_model
 from providers.types import ChatRequest
-from rini.dialects.openai import failures, schema, streams, translate
-from rini.errors import NotFound, RiniError
+from rini.dialects.openai import schema, streams, translate
+from rini.dialects.openai.endpoint import OpenAIEndpoint
+from rini.errors import NotFound
 from rini.money import dollars
 from rini.storage.database import in_database
 from rini.translation import gettext as _
-from rini.web.http import Endpoint, NothingHere, json_response, route, unless_disconnected
+from rini.web.http import NothingHere, json_response, route, unless_disconnected
 from rini.web.opened_stream import opened
 from rini.web.parsing import parse_json
-
-
-class OpenAIEndpoint(Endpoint):
-    """An endpoint whose errors are in OpenAI's shape."""
-
-    tags = ["openai"]
-
-    def error_response(self, error: RiniError) -> Response:
-        return json_response(
-            failures.body_of(error),
-            status=failures.status_of(error),
-            headers=failures.headers_of(error),
-        )
 
 
 class ChatCompletions(OpenAIEndpoint):

@@ -16,7 +16,7 @@ _USAGE = {"type": "object", "properties": {"prompt_tokens": _NUMBER, "total_toke
 _MODEL_NAME = {"type": "string", "description": "`provider/model`, or a name that leaves no doubt."}
 
 
-def _object(description: str = "", *required: str, **properties: Any) -> dict[str, Any]:
+def described(description: str = "", *required: str, **properties: Any) -> dict[str, Any]:
     """An object that may have further fields."""
     whole = {"type": "object", "properties": properties, "additionalProperties": True}
     said = {"description": description, "required": list(required)}
@@ -25,19 +25,19 @@ def _object(description: str = "", *required: str, **properties: Any) -> dict[st
 
 _ERROR = {"$ref": "#/components/schemas/OpenAIError"}
 """`rini.openapi.document` describes it, and adds to every operation the errors that all have."""
-_CHAT = _object(
+_CHAT = described(
     "Every further field goes to the vendor as it is.",
     "model",
     "messages",
     model=_MODEL_NAME,
     messages={**_OBJECTS, "minItems": 1},
     stream={"type": "boolean", "default": False},
-    stream_options=_object("", include_usage={"type": "boolean"}),
+    stream_options=described("", include_usage={"type": "boolean"}),
     tools=_OBJECTS,
-    response_format=_object(),
+    response_format=described(),
     n=_NUMBER,
 )
-_COMPLETION = _object(
+_COMPLETION = described(
     "As the vendor answered.",
     id=_TEXT,
     object={"enum": ["chat.completion"]},
@@ -46,7 +46,7 @@ _COMPLETION = _object(
     usage=_USAGE,
 )
 _TOKENS = {"type": "array", "items": _NUMBER}
-_EMBEDDINGS = _object(
+_EMBEDDINGS = described(
     "Every further field goes to the vendor as it is. The offline models take `input_type`.",
     "model",
     "input",
@@ -63,9 +63,9 @@ _EMBEDDINGS = _object(
     dimensions=_NUMBER,
     input_type={"enum": ["query", "passage"], "default": "passage"},
 )
-_VECTORS = _object("", data=_OBJECTS, model=_TEXT, usage=_USAGE)
-_MODEL = _object("", id=_TEXT, object={"enum": ["model"]}, created=_NUMBER, owned_by=_TEXT)
-_MODELS = _object("", object={"enum": ["list"]}, data={"type": "array", "items": _MODEL})
+_VECTORS = described("", data=_OBJECTS, model=_TEXT, usage=_USAGE)
+_MODEL = described("", id=_TEXT, object={"enum": ["model"]}, created=_NUMBER, owned_by=_TEXT)
+_MODELS = described("", object={"enum": ["list"]}, data={"type": "array", "items": _MODEL})
 _HEADERS = [
     OpenApiParameter(
         name,
@@ -81,13 +81,13 @@ _HEADERS = [
 ]
 
 
-def _errors(*statuses: int) -> dict[tuple[int, str], OpenApiResponse]:
+def failing(*statuses: int) -> dict[tuple[int, str], OpenApiResponse]:
     return {
         (status, JSON): OpenApiResponse(_ERROR, HTTPStatus(status).phrase) for status in statuses
     }
 
 
-_ASKING = _errors(402, 403, 404, 502, 504)
+_ASKING = failing(402, 403, 404, 502, 504)
 
 chat = extend_schema(
     operation_id="openai_chat_completions",
@@ -116,5 +116,5 @@ one_model = extend_schema(
     operation_id="openai_model",
     summary="Show a model (OpenAI)",
     parameters=[OpenApiParameter("model", str, OpenApiParameter.PATH)],
-    responses={(200, JSON): OpenApiResponse(_MODEL), **_errors(400)},
+    responses={(200, JSON): OpenApiResponse(_MODEL), **failing(400)},
 )

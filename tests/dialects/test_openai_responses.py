@@ -69,7 +69,7 @@ def test_it_streams(alices: openai.OpenAI, stage: Stage, model: str, store: bool
     with alices.responses.stream(model=model, input="날씨?", store=store) as stream:
         events = list(stream)
         last = stream.get_final_response()
-    assert [event.sequence_number for event in events] == list(range(len(events)))  # type: ignore[union-attr]
+    assert [event.sequence_number for event in events] == list(range(len(events)))
     texts = [event.delta for event in events if event.type == "response.output_text.delta"]
     assert "".join(texts) == "".join(PIECES) == last.output_text
     assert last.usage
@@ -159,7 +159,7 @@ def test_what_gemini_wants_back_with_its_calls_comes_back(
     if store:
         alices.responses.create(**asked, input=[result], previous_response_id=first.id)
     else:
-        items = [item.to_dict() for item in first.output]
+        items: list[Any] = [item.to_dict() for item in first.output]
         alices.responses.create(
             **asked, input=[{"role": "user", "content": "어때?"}, *items, result]
         )

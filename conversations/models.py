@@ -287,6 +287,7 @@ class Generation(models.Model):
     stop_requested_at = models.DateTimeField(_("stop requested at"), null=True)
     last_seq = models.PositiveIntegerField(_("last event"), null=True)
     problem = models.JSONField(_("problem"), null=True)
+    retrieval = models.JSONField(_("retrieval"), null=True)
     created_at = models.DateTimeField(_("created at"), default=timezone.now, editable=False)
     finished_at = models.DateTimeField(_("finished at"), null=True)
 

@@ -253,6 +253,7 @@ DJANGO_REQUEST_WAIT_SECONDS = env.duration("DJANGO_REQUEST_WAIT_SECONDS", 10, "s
 # orjson writes nothing deeper than 254 levels.
 MAX_JSON_DEPTH = env.integer("MAX_JSON_DEPTH", 100, least=10, most=200)
 MAX_JSON_VALUES = env.integer("MAX_JSON_VALUES", 1_000_000, least=1000)
+KNOWLEDGE_PROMPT_TOKENS = env.integer("KNOWLEDGE_PROMPT_TOKENS", 4000, least=100)
 MAX_TEXT_CHARACTERS = env.integer("MAX_TEXT_CHARACTERS", 1_000_000, least=1)
 MAX_MESSAGES = env.integer("MAX_MESSAGES", 5000, least=1)
 MAX_TOOLS = env.integer("MAX_TOOLS", 512, least=1)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -23,6 +23,11 @@ class Choice:
     """The same, where `params` says nothing and the model takes it."""
     context_messages: int | None = None
     """How many of the last messages the model gets, with the question; None: as many as fit."""
+
+    knowledge_base_ids: Sequence[str] | None = None
+    """Where to look for passages that answer the question; None: nobody said."""
+    passages: int | None = None
+    """How many of them to look for; None: as many as usual."""
 
     def as_json(self) -> dict[str, Any]:
         return asdict(self)

@@ -14,6 +14,7 @@ from django.utils import timezone
 from billing.models import UsageRecord
 from conversations import search, tree
 from conversations.answering import journal, totals
+from conversations.answering.citing import citations_of, retrieval_of
 from conversations.answering.events import TERMINAL, EventType, JournalEvent, calls_of, text_of
 from conversations.answering.totals import total
 from conversations.message_json import terminal_data
@@ -39,7 +40,7 @@ _STORE = """
     WITH written AS (
         UPDATE conversations_message AS message
         SET content = new.content, reasoning = new.reasoning, status = new.status,
-            tool_calls = new.tool_calls, keepsakes = new.keepsakes,
+            citations = new.citations, tool_calls = new.tool_calls, keepsakes = new.keepsakes,
             finish_reason = new.finish_reason,
             prompt_tokens = new.prompt_tokens, completion_tokens = new.completion_tokens,
             token_count = new.token_count, cost_nano = new.cost_nano,
@@ -50,6 +51,7 @@ _STORE = """
     ), ended AS (
         UPDATE conversations_generation AS generation
         SET status = new.status, problem = new.problem, last_seq = new.last_seq,
+            retrieval = new.retrieval,
             finished_at = new.finished_at
         FROM json_populate_record(NULL::conversations_generation, %s) AS new
         WHERE generation.id = new.id
@@ -107,6 +109,7 @@ def _end(generation: Generation, unstored: Sequence[JournalEvent], ending: Endin
     generation.status = ending.status
     generation.problem = dict(ending.problem) if ending.problem else None
     generation.last_seq = last + gap
+    generation.retrieval = retrieval_of(events)
     generation.finished_at = timezone.now()
     type_, data = TERMINAL[ending.status], terminal_data(generation)
     terminal = JournalEvent(generation.last_seq, type_, data, generation.id)
@@ -132,6 +135,7 @@ def _store(generation: Generation, terminal: JournalEvent) -> None:
 def _complete(message: Message, events: Sequence[JournalEvent], ending: Ending) -> None:
     message.content = text_of(events)
     message.reasoning = text_of(events, EventType.REASONING)
+    message.citations = citations_of(events, message.content)
     message.tool_calls = calls_of(events)
     message.keepsakes = [storable_value(asdict(kept)) for kept in ending.keepsakes] or None
     message.status = _MESSAGE_STATUS[ending.status]

@@ -20,9 +20,11 @@ from rini.web import json_lines, sse
 
 class EventType(StrEnum):
     STARTED = "generation.started"
+    RETRIEVED = "retrieval.completed"
     TEXT = "text.delta"
     REASONING = "reasoning.delta"
     TOOL = "tool.delta"
+    DROPPED = "citation.dropped"
     COMPLETED = "generation.completed"
     STOPPED = "generation.stopped"
     INCOMPLETE = "generation.incomplete"

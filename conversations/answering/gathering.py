@@ -14,9 +14,10 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from conversations import tree
-from conversations.answering import context, images
+from conversations.answering import context, images, passages
 from conversations.answering.context import History
 from conversations.answering.images import Images
+from conversations.answering.passages import Passages
 from conversations.answering.turn import Turn
 from rini.errors import Unavailable
 from rini.storage.database import in_database
@@ -33,6 +34,7 @@ class Gathered:
 
     history: History
     images: Images
+    passages: Passages | None
 
 
 async def gather(turn: Turn) -> Gathered:
@@ -41,6 +43,7 @@ async def gather(turn: Turn) -> Gathered:
     gathered = await asyncio.gather(
         _in_time(asyncio.shield(history), HISTORY_SECONDS, _("The conversation")),
         _in_time(_images(turn, history), IMAGES_SECONDS, _("The images of the conversation")),
+        _passages(turn, history),
     )
     return Gathered(*gathered)
 
@@ -59,6 +62,11 @@ async def _history(turn: Turn) -> History:
 async def _images(turn: Turn, history: Awaitable[History]) -> Images:
     """The bytes of the images in the history, of which some are not shown."""
     return await images.of(await history, turn.route)
+
+
+async def _passages(turn: Turn, history: Awaitable[History]) -> Passages | None:
+    """What the user's documents say. Its own deadline ends it, and the answer is made without."""
+    return await passages.of(turn, await history)
 
 
 async def _in_time(work: Awaitable[T], seconds: float, name: str) -> T:

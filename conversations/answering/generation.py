@@ -50,7 +50,7 @@ class Running:
         self.error: RiniError | None = None
         self._cancelled_as: GenerationStatus | None = None
         self._writing: asyncio.Task[Finished] | None = None
-        self._rounds = Rounds(turn)
+        self._rounds = Rounds(turn, self.journal.append)
         # Whoever may not spend any more does not go on spending; who only logged out does.
         payer, target = turn.payer, turn.route.target
         model = f"{target.provider}/{target.model}"

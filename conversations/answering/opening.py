@@ -26,6 +26,7 @@ from conversations.answering.turn import Turn
 from conversations.files.attachments import Attachment
 from conversations.models import Generation, MemoryMode, Message, MessageStatus, Role, Session
 from conversations.tree import PathTurn
+from knowledge import bases
 from providers.catalogue import Route
 from providers.types import ChatMessage
 from rini.storage import heartbeat
@@ -131,6 +132,7 @@ def _store(
     caller: Caller, session: Session, question: Message, route: Route, choice: Choice
 ) -> Turn:
     parallel.admit(caller.user)
+    bases.all_of(caller.user, [UUID(id_) for id_ in choice.knowledge_base_ids or ()])
     target = route.target
     choice = replace(choice, provider=target.provider, model=target.model)
     answer = Message(
@@ -152,7 +154,7 @@ def _store(
     )
     _insert(question, answer, generation)
     payer = Payer.of(caller, Purpose.CHAT, session_id=session.id, message_id=answer.id)
-    return Turn(generation, choice, route, payer)
+    return Turn(generation, choice, route, payer, caller)
 
 
 _MESSAGES = {"user_message_id": "question.id", "assistant_message_id": "answer.id"}

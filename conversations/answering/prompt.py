@@ -85,12 +85,14 @@ def assemble(
     history: Iterable[Turn],
     summary: str = "",
     images: Mapping[str, Mapping[str, Any]] = MappingProxyType({}),
+    passages: str = "",
 ) -> list[ChatMessage]:
     """The messages for the vendor; turns without any content (failed answers) are left out.
 
     `images` are the parts that stand for files, by their references; where one is missing the model
     is told that there was an image. What was cut off the history may be told by its `summary`,
-    below the system prompt.
+    below the system prompt. `passages` of documents stand before the question, in its message:
+    what is before that stays as it was.
     """
     recap = f"{SUMMARY_HEADING}\n{summary}" if summary else ""
     above = "\n\n".join(part for part in (system_prompt, recap) if part)
@@ -100,7 +102,15 @@ def assemble(
         for turn in history
         if (turn.content or turn.file_reference) and turn.role in _TOLD
     ]
+    if passages and turns:
+        turns[-1] = {**turns[-1], "content": _after(passages, turns[-1]["content"])}
     return [*system, *turns]
+
+
+def _after(passages: str, content: Any) -> str | list[Any]:
+    if isinstance(content, str):
+        return f"{passages}\n\n{content}"
+    return [{"type": "text", "text": passages}, *content]
 
 
 def _content(turn: Turn, images: Mapping[str, Mapping[str, Any]]) -> str | list[Mapping[str, Any]]:

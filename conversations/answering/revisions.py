@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
 from uuid import UUID
 
 from django.db import transaction
@@ -14,6 +17,7 @@ from conversations.answering.choice import Choice
 from conversations.answering.turn import Turn
 from conversations.files import attachments
 from conversations.models import Generation, Message, Role, Session
+from knowledge.models import KnowledgeBase
 from providers import token_counts
 from rini.errors import InvalidInput, NotFound
 from rini.translation import gettext as _
@@ -96,7 +100,10 @@ def regenerate(caller: Caller, message_id: int, choice: Choice) -> Turn:
 def _opened(
     caller: Caller, session: Session, question: Message, choice: Choice, former: Message
 ) -> Turn:
-    usual = _usual_model(former)
+    last = _last_generation(former)
+    usual = f"{last.provider}/{last.model}" if last else None
+    if last and choice.knowledge_base_ids is None:
+        choice = replace(choice, knowledge_base_ids=_seen(caller.user, last.choice))
     route = transcript.route(caller, choice.provider, choice.model, session, usual)
     return opening.open_answer(caller, session, question, route, choice)
 
@@ -106,10 +113,16 @@ def _locked(user: User, message_id: int) -> tuple[Message, Session]:
     return message, transcript.locked_session(user, message.session_id)
 
 
-def _usual_model(message: Message) -> str | None:
-    """The model that was asked for an answer, or last for an answer to a question."""
+def _seen(user: User, former: Mapping[str, Any] | None) -> list[str]:
+    """The knowledge bases of a former choice that are still there for the user."""
+    ids = (former or {}).get("knowledge_base_ids") or ()
+    found = KnowledgeBase.objects.visible_to(user).filter(id__in=ids) if ids else ()
+    return [str(base.id) for base in found]
+
+
+def _last_generation(message: Message) -> Generation | None:
+    """What wrote an answer, or last an answer to a question."""
     about = (
         {"user_message": message} if message.role == Role.USER else {"assistant_message": message}
     )
-    generation = Generation.objects.filter(**about).order_by("-created_at").first()
-    return f"{generation.provider}/{generation.model}" if generation else None
+    return Generation.objects.filter(**about).order_by("-created_at").first()

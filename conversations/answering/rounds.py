@@ -12,24 +12,28 @@ it does not take one. Each call has its own hold and its own ledger row, all of 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import replace
+from typing import Any
 
 from billing.models import UsageRecord
 from conversations.answering import context, gathering, images, prompt
+from conversations.answering.citing import CitationReader
+from conversations.answering.events import EventType
 from conversations.answering.gathering import Gathered
 from conversations.answering.turn import Turn
 from providers.errors import ContextTooLong, ModelNotFound, ProviderRefused
 from providers.gateway import Call
-from providers.types import ChatMessage, ChatRequest, Event, Keepsake
+from providers.types import ChatMessage, ChatRequest, Event, Finished, Keepsake, TextDelta
 from rini.storage.database import in_database
 
 
 class Rounds:
     """The calls of one answer. Read `events` once; closing it stops the call that runs."""
 
-    def __init__(self, turn: Turn) -> None:
+    def __init__(self, turn: Turn, tell: Callable[[EventType, Mapping[str, Any]], None]) -> None:
+        """`tell` gets what readers are told beside the model's events."""
         self.asked = asyncio.Event()
         """From now on it is the first vendor's turn."""
         self.unsummarised: int | None = None
@@ -39,6 +43,7 @@ class Rounds:
         self.keepsakes: list[Keepsake] = []
         """What the vendor wants back with the answer."""
         self._turn = turn
+        self._tell = tell
         self._calls: list[Call] = []
         self._is_shortened = False
 
@@ -64,10 +69,12 @@ class Rounds:
 
     async def _gathered(self) -> AsyncGenerator[Event, None]:
         gathered: Gathered | None = await gathering.gather(self._turn)
+        if gathered and gathered.passages:
+            self._tell(EventType.RETRIEVED, gathered.passages.event())
         while gathered:
             began = False
             try:
-                async with aclosing(self._call(self._prompt(gathered)).events()) as events:
+                async with aclosing(self._answer(gathered)) as events:
                     async for event in events:
                         began = True
                         yield event
@@ -77,11 +84,38 @@ class Rounds:
                 if gathered is None:
                     raise
 
+    def _answer(self, gathered: Gathered) -> AsyncGenerator[Event, None]:
+        answer = self._call(self._prompt(gathered)).events()
+        if gathered.passages is None:
+            return answer
+        return self._cited(answer, len(gathered.passages.citations))
+
+    async def _cited(
+        self, answer: AsyncGenerator[Event, None], passages: int
+    ) -> AsyncGenerator[Event, None]:
+        """`answer` without the numbers of passages that there are not."""
+        reader = CitationReader(range(1, passages + 1))
+        async with aclosing(answer) as events:
+            async for event in events:
+                is_text = isinstance(event, TextDelta)
+                shown = reader.feed(event.text) if isinstance(event, TextDelta) else ""
+                shown += reader.end() if isinstance(event, Finished) else ""
+                if shown:
+                    yield TextDelta(shown)
+                for number in reader.taken():
+                    self._tell(EventType.DROPPED, {"number": number})
+                if not is_text:
+                    yield event
+
     def _prompt(self, gathered: Gathered) -> Sequence[ChatMessage]:
         history = gathered.history
         self.unsummarised = history.unsummarised
         return prompt.assemble(
-            history.system_prompt, history.turns, history.summary, gathered.images
+            history.system_prompt,
+            history.turns,
+            history.summary,
+            gathered.images,
+            gathered.passages.told if gathered.passages else "",
         )
 
     def _call(self, messages: Sequence[ChatMessage]) -> Call:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from accounts.authentication import Caller
 from billing.holds import Payer
 from conversations.answering.choice import Choice
 from conversations.answering.context import History
@@ -21,6 +22,7 @@ class Turn:
     choice: Choice
     route: Route
     payer: Payer
+    caller: Caller
     history: History | None = None
     """What was said before, if it has been read already (see `opening.with_history`)."""
     told: Sequence[ChatMessage] | None = None

@@ -38,6 +38,20 @@ def _ended(status: str, reason: str | None = None, **more: Any) -> dict[str, Any
     return {"message": message, "usage": _USAGE, "finish_reason": reason, **more}
 
 
+CITATION = {
+    "number": 1,
+    "knowledge_base_id": "3f2b8a54-6c1d-4f0e-9b57-2a4d8c6e1f90",
+    "document_id": "9e4f3c2b-1a0d-4e5f-8c7b-6a5d4e3f2b1c",
+    "document_name": "취업규칙.pdf",
+    "page": 12,
+    "headings": ["휴가", "연차"],
+    "start": 10432,
+    "end": 10611,
+    "score": 0.83,
+    "content": "연차 휴가는 일 년에 십오 일입니다.",
+    "cited": True,
+}
+"""A passage that an answer was given, and whether the answer names it."""
 EVENTS: dict[EventType, tuple[str, dict[str, Any]]] = {
     EventType.STARTED: (
         "The first event: which answer this is.",
@@ -48,6 +62,20 @@ EVENTS: dict[EventType, tuple[str, dict[str, Any]]] = {
             "provider": "openai",
             "model": "gpt-4.1-mini",
         },
+    ),
+    EventType.RETRIEVED: (
+        "Passages were looked for: what was found, or why not.",
+        {
+            "query": "연차는 며칠인가요?",
+            "mode": "hybrid",
+            "took_ms": 12,
+            "error": None,
+            "citations": [CITATION],
+        },
+    ),
+    EventType.DROPPED: (
+        "The answer named a passage that there is not: that was left out of it.",
+        {"number": 9},
     ),
     EventType.TEXT: ("A piece of the answer.", {"text": "아침에는 "}),
     EventType.REASONING: ("A piece of what the model thinks.", {"text": "The user has one day …"}),

@@ -59,12 +59,18 @@ class TextCompletion(Answering):
         body, begun = await visit(request, _text_asked, _text_completion)
         match begun, wants_events(request, body):
             case Turn() as turn, events:
-                return await answer_to(turn, events=events)
+                is_kept = body.get("session_id") is not None
+                return await answer_to(turn, events=events, is_kept=is_kept)
             case call, True:
                 return EventStream(stateless.frames(call))
             case call, _:
                 answer = await unless_disconnected(request, stateless.answer(call))
-                nothing = {"session_id": None, "user_message": None, "assistant_message": None}
+                nothing: dict[str, Any] = {
+                    "session_id": None,
+                    "user_message": None,
+                    "assistant_message": None,
+                    "citations": [],
+                }
                 return json_response(answer | nothing)
 
 
@@ -168,6 +174,8 @@ def _text_completion(body: dict[str, Any], caller: Caller) -> tuple[dict[str, An
     if body.get("parent_message_id"):
         raise InvalidInput(errors={"parent_message_id": [_("This needs a session_id.")]})
     messages = [{"role": "user", "content": body["text"]}]
+    if body.get("knowledge_base_ids"):
+        return body, opening.open_passing_turn(caller, messages, choice_of(body))
     return body, stateless.prepare(caller, messages, choice_of(body))
 
 
@@ -190,11 +198,20 @@ def open_turn(caller: Caller, session_id: UUID, body: dict[str, Any]) -> Turn:
 
 def choice_of(body: dict[str, Any]) -> Choice:
     """What validated `CallParameters` choose."""
-    return Choice(body.get("provider"), body.get("model"), body.get("llm_params") or {})
+    ids = body.get("knowledge_base_ids")
+    return Choice(
+        body.get("provider"),
+        body.get("model"),
+        body.get("llm_params") or {},
+        knowledge_base_ids=None if ids is None else [str(id_) for id_ in ids],
+    )
 
 
-async def answer_to(turn: Turn, *, events: bool) -> Response:
-    """Begin to answer a turn, and send its events as they come, or the whole when it has ended."""
+async def answer_to(turn: Turn, *, events: bool, is_kept: bool = True) -> Response:
+    """Begin to answer a turn, and send its events as they come, or the whole when it has ended.
+
+    Of one that is not kept no messages are told, only what they would have said.
+    """
     running = generation.start(turn)
     if events:
         await running.asked()
@@ -202,12 +219,14 @@ async def answer_to(turn: Turn, *, events: bool) -> Response:
     terminal = await unless_lost(_terminal(running.id))
     if running.error:
         raise running.error
+    said = terminal.data["message"]
     return json_response(
         {
-            "response_text": terminal.data["message"]["content"],
-            "session_id": str(turn.generation.session_id),
-            "user_message": message_data(turn.generation.user_message),
-            "assistant_message": terminal.data["message"],
+            "response_text": said["content"],
+            "session_id": str(turn.generation.session_id) if is_kept else None,
+            "user_message": message_data(turn.generation.user_message) if is_kept else None,
+            "assistant_message": said if is_kept else None,
+            "citations": said["citations"],
             "finish_reason": terminal.data["finish_reason"],
             **terminal.data["usage"],
         }

@@ -161,6 +161,7 @@ class GenerationSerializer(serializers.ModelSerializer[Generation]):
             "model",
             "status",
             "problem",
+            "retrieval",
             "created_at",
             "finished_at",
         ]
@@ -197,7 +198,15 @@ class CallParameters(serializers.Serializer[Any]):
         return params
 
 
-class TextCompletionRequest(CallParameters):
+class AnswerParameters(CallParameters):
+    """What every request for an answer has that documents may answer."""
+
+    knowledge_base_ids = ShortListField(
+        child=serializers.UUIDField(), required=False, max_length=100, allow_null=True
+    )
+
+
+class TextCompletionRequest(AnswerParameters):
     """A text for a model, alone or as the next message of a session."""
 
     text = TextField()
@@ -213,14 +222,15 @@ class NewMessage(serializers.Serializer[Any]):
     parent_message_id = MessageIdField(required=False, allow_null=True, default=None)
 
 
-class EditRequest(CallParameters):
+class EditRequest(AnswerParameters):
     """Another version of a question."""
 
     content = TextField()
 
 
-class RegenerateRequest(CallParameters):
-    """Another answer; without a model by the one of the session, or of the former answer."""
+class RegenerateRequest(AnswerParameters):
+    """Another answer; without a model by the one of the session, or of the former answer, and with
+    passages of the same knowledge bases unless others are named."""
 
 
 class TitleRequest(serializers.Serializer[Any]):
@@ -268,6 +278,9 @@ class TextCompletionAnswer(serializers.Serializer[Any]):
     session_id = serializers.UUIDField(allow_null=True)
     user_message = MessageSerializer(allow_null=True)
     assistant_message = MessageSerializer(allow_null=True)
+    citations = serializers.ListField(
+        child=serializers.DictField(), help_text="The passages that the answer was given."
+    )
     finish_reason = serializers.ChoiceField(FinishReason.choices, allow_null=True)
     prompt_tokens = serializers.IntegerField(allow_null=True)
     completion_tokens = serializers.IntegerField(allow_null=True)

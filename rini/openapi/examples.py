@@ -20,6 +20,14 @@ EXAMPLES: dict[str, Any] = {
     "parent_message_id": 4709,
     "active_message_id": 4711,
     "request_id": "0f8c2d5be1f34a7a9d6f7c1b2a3e4d5f",
+    "retrieval": {
+        "query": "연차는 며칠인가요?",
+        "mode": "hybrid",
+        "took_ms": 12,
+        "error": None,
+        "found": 5,
+        "dropped": [],
+    },
     "created_at": _TIME,
     "updated_at": _TIME,
     "last_accessed": _TIME,
@@ -198,6 +206,11 @@ EXAMPLES: dict[str, Any] = {
     "reason": "openai does not accept this key.",
 }
 
+
+def _done(message: str, **fields: Any) -> dict[str, Any]:
+    return {"success": True, **fields, "message": message}
+
+
 _SESSION = {"session_id": _ID, "created_at": _TIME}
 _SAID = {
     "message_id": "4711",
@@ -238,6 +251,33 @@ ANSWERS: dict[tuple[str, str], Any] = {
         "message": "Conversation deleted successfully"
     },
     ("post", "/api/chat/{conversation_id}/"): {"data": '{"event":"message","data":"안녕"}'},
+    ("post", "/api/rag/kb/create/"): _done("Knowledge base created", kb_id=_ID),
+    ("get", "/api/rag/kb/list/"): _done(
+        "1 knowledge bases",
+        kbs=[{"kb_id": _ID, "kb_name": "취업규칙", "embedding_model": "zhipu-embedding-3"}],
+    ),
+    ("post", "/api/rag/kb/delete/"): _done("Knowledge base deleted"),
+    ("post", "/api/rag/doc/upload/"): _done("Document uploaded: 12 chunks", doc_id=_ID),
+    ("get", "/api/rag/doc/list/"): _done(
+        "1 documents",
+        docs=[{"doc_id": _ID, "kb_id": _ID, "doc_name": "취업규칙.pdf", "file_type": "pdf"}],
+    ),
+    ("post", "/api/rag/doc/delete/"): _done("Document deleted"),
+    ("post", "/api/rag/retrieve/"): _done(
+        "1 results",
+        results=[
+            {
+                "content": "연차 휴가는 일 년에 십오 일입니다.",
+                "score": 0.83,
+                "doc_id": _ID,
+                "doc_name": "취업규칙.pdf",
+            }
+        ],
+    ),
+    ("post", "/api/rag/chat/"): {"data": '{"event":"message","data":"십오 일 [1]"}'},
+    ("get", "/api/rag/models/"): _done(
+        "2 models", models=["zhipu-embedding-3", "offline/multilingual-e5-small"]
+    ),
     ("get", "/documents/{id}/file/"): "(the bytes of the document)",
     ("post", "/chat/"): {
         "response": "안녕하세요!",
@@ -288,5 +328,16 @@ OF_COMPONENTS: dict[str, dict[str, Any]] = {
         "ended_at": "2026-03-01T09:30:00Z",
     },
     "Refusal": {"conversation": 12, "detail": "12.mapping: Give an object of nodes."},
+    "ConversationRagNewBase": {"kb_name": "취업규칙", "embedding_model": "zhipu-embedding-3"},
+    "ConversationRagOneBase": {"kb_id": _ID},
+    "ConversationRagOneDocument": {"kb_id": _ID, "doc_id": _ID},
+    "ConversationRagNewDocument": {"kb_id": _ID},
+    "ConversationRagRetrieval": {"kb_id": _ID, "query": "연차는 며칠인가요?", "top_k": 5},
+    "ConversationRagRagQuestion": {
+        "kb_id": _ID,
+        "conversation_id": 7,
+        "message": "연차는 며칠인가요?",
+        "top_k": 5,
+    },
     "ConversationRagNewConversation": {"model": "glm-4.6", "api_key": "sk-…"},
 }

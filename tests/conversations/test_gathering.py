@@ -9,6 +9,8 @@ from uuid import uuid4
 import pytest
 from django.conf import settings
 
+from accounts.authentication import Caller
+from accounts.models import User as Account
 from billing.holds import Payer
 from billing.purposes import Purpose
 from conversations.answering import gathering, prompt
@@ -35,6 +37,7 @@ ROUTE = Route(
     tools=True,
 )
 PAYER = Payer(uuid4(), Purpose.CHAT)
+CALLER = Caller(Account(), None)
 
 
 async def test_what_is_stored_of_a_turn_is_enough_to_tell_a_model_the_same(
@@ -45,7 +48,7 @@ async def test_what_is_stored_of_a_turn_is_enough_to_tell_a_model_the_same(
     say(alice, session_id, "東京は？", llm_params={"temperature": 0.5})
     rows = Generation.objects.select_related("session", "user_message")
     row = await in_database(lambda: rows.latest("created_at"))
-    turn = Turn(row, Choice(**(row.choice or {})), ROUTE, PAYER)
+    turn = Turn(row, Choice(**(row.choice or {})), ROUTE, PAYER, CALLER)
     history = (await gathering.gather(turn)).history
     told = prompt.assemble(history.system_prompt, history.turns, history.summary)
     assert told == stage.calls[-1].body["messages"]
@@ -60,7 +63,7 @@ async def test_an_image_that_does_not_come_in_time_is_not_left_out_in_silence(
     os.mkfifo(pipe)  # whoever reads it waits
     monkeypatch.setattr(gathering, "IMAGES_SECONDS", 0.05)
     asked = PathTurn(1, "user", "이게 뭐예요?", 5, f"images/00/{pipe.name}")
-    turn = Turn(Generation(), Choice(), ROUTE, PAYER, History("", [asked]))
+    turn = Turn(Generation(), Choice(), ROUTE, PAYER, CALLER, History("", [asked]))
     try:
         with pytest.raises(Unavailable, match="images"):
             await gathering.gather(turn)

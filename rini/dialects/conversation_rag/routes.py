@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
-from contextlib import aclosing
-from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -20,21 +17,19 @@ from accounts.serializers import Credentials, Password, Registration, UserName
 from conversations import lifetime, numbered
 from conversations.answering import answers, generation, journal, opening, transcript
 from conversations.answering.choice import Choice
-from conversations.answering.events import JournalEvent
 from conversations.answering.generation import Running
 from conversations.api.serializers import TextField
 from conversations.models import Message, Session
 from providers.serializers import KeyValue
 from providers.vendors import vendor_of_model
-from rini.dialects.conversation_rag import translate
-from rini.errors import InvalidInput, RiniError, sentence
+from rini.dialects.conversation_rag import rag_routes, translate
+from rini.dialects.conversation_rag.endpoint import ConversationEndpoint, stream
+from rini.errors import InvalidInput
 from rini.storage.database import in_database
 from rini.storage.threads import PASSWORDS
 from rini.translation import gettext as _
-from rini.web import client, sse
+from rini.web import client
 from rini.web.http import (
-    Endpoint,
-    EventStream,
     NothingHere,
     json_response,
     route,
@@ -42,8 +37,6 @@ from rini.web.http import (
     valid_body,
 )
 from rini.web.once import has_key
-
-Answer = AsyncGenerator[list[JournalEvent], None]
 
 
 class NewUser(Registration):
@@ -66,16 +59,6 @@ class NewConversation(serializers.Serializer[Any]):
 
 class ConversationChatRequest(serializers.Serializer[Any]):
     message = TextField()
-
-
-class ConversationEndpoint(Endpoint):
-    """Errors are ``{"error": "…"}``."""
-
-    tags = ["conversation RAG"]
-
-    def error_response(self, error: RiniError) -> Response:
-        body = {"error": sentence(error)}
-        return json_response(body, status=error.status, headers=error.headers)
 
 
 class Register(ConversationEndpoint):
@@ -178,10 +161,10 @@ class Chat(ConversationEndpoint):
         await unless_disconnected(request, answers.begun(running))
         # With an Idempotency-Key others may read it after this one.
         events = answers.events(running, stops=not has_key(request.scope))
-        return _stream(request, events, {"X-Generation-ID": str(running.id)})
+        return stream(request, events, {"X-Generation-ID": str(running.id)})
 
     def stream_again(self, name: str, request: Request) -> Response:
-        return _stream(request, journal.follow(UUID(name)))
+        return stream(request, journal.follow(UUID(name)))
 
 
 def _log_in(agent: str, username: str, password: str, code: str | None = None) -> str:
@@ -200,22 +183,6 @@ async def _start(request: Request) -> Running:
         opening.open_turn, caller, conversation.id, Choice(), text=body["message"]
     )
     return generation.start(turn)
-
-
-def _stream(request: Request, answer: Answer, headers: dict[str, str] | None = None) -> Response:
-    # Asked for by name: the original's clients accept SSE and read plain JSON.
-    for_sse = request.query_params.get("format") == "sse"
-    silence = sse.comment() if for_sse else b""  # plain JSON has no comments
-    farewell = partial(translate.farewell, for_sse=for_sse)
-    frames = _frames(answer, for_sse=for_sse)
-    return EventStream(frames, headers, keepalive=silence, farewell=farewell)
-
-
-async def _frames(answer: Answer, *, for_sse: bool) -> AsyncGenerator[bytes, None]:
-    async with aclosing(answer) as batches:
-        async for events in batches:
-            if encoded := b"".join(translate.encoded(event, for_sse=for_sse) for event in events):
-                yield encoded
 
 
 def _with_messages(caller: Caller, number: int) -> tuple[Session, list[Message]]:
@@ -245,5 +212,6 @@ http_routes = [
     route(r"^api/conversations/history/(?P<conversation_id>[^/]+)/?$", History()),
     route(r"^api/conversations/del/(?P<conversation_id>[^/]+)/?$", Delete()),
     route(r"^api/chat/(?P<conversation_id>[^/]+)/?$", Chat()),
+    *rag_routes.http_routes,
     route(r"^api/(?:users|conversations|rag)/", Unknown()),
 ]

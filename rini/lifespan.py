@@ -58,7 +58,7 @@ async def _warm_up() -> None:
     with suppress(Unavailable):  # a database that is away is for the first requests to report
         await in_database(heartbeat.process_id)
         if await in_database(access.needs_litellm):  # whose import takes ten seconds
-            asyncio.get_running_loop().run_in_executor(None, registry.wire_named, "litellm")
+            asyncio.get_running_loop().run_in_executor(None, registry.load_litellm)
     await asyncio.to_thread(metrics.forget_old)
     # Otherwise each of those who sign up at once at first would read the list of bad passwords.
     await asyncio.to_thread(get_default_password_validators)

@@ -187,10 +187,11 @@ async def _answer(asking: Awaitable[Any], target: Target) -> dict[str, Any]:
 
 
 async def _litellm() -> Any:
-    return _module or await asyncio.to_thread(_load)
+    return _module or await asyncio.to_thread(load)
 
 
-def _load() -> Any:
+def load() -> Any:
+    """litellm, which is imported once in a process; whoever comes meanwhile waits."""
     global _module  # noqa: PLW0603  a module is loaded once in a process
     with _loading:
         _module = _module or _loaded()

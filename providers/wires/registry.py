@@ -49,6 +49,13 @@ def wire_named(name: str) -> Wire:
     return _made[name]
 
 
+def load_litellm() -> None:
+    """Import litellm, which takes ten seconds, before somebody waits for it."""
+    from providers.wires.litellm import load
+
+    load()
+
+
 async def close_all() -> None:
     """Close the connections that the running event loop holds open to vendors."""
     for wire in _made.values():

@@ -5,7 +5,7 @@ from typing import Any
 from django.apps import AppConfig
 from django.contrib.admin import apps as administration
 from django.contrib.auth.signals import user_logged_in, user_login_failed
-from django.db.models.signals import post_delete
+from django.db.models.signals import post_delete, pre_delete
 from django.utils.translation import gettext_lazy as _
 
 from rini.errors import Forbidden
@@ -25,11 +25,19 @@ class AccountsConfig(AppConfig):
     def ready(self) -> None:
         from rini.web import refusals
 
+        pre_delete.connect(_leave_groups, sender="accounts.User")
         post_delete.connect(_forget_answers, sender="accounts.User")
         # Who logs in to the administration; the API tells of its logins itself.
         user_logged_in.connect(_note_login)
         user_login_failed.connect(_note_failed_login)
         refusals.register(_note_refusal)
+
+
+def _leave_groups(instance: Any, **_: Any) -> None:
+    """No group is left to nobody, whoever deletes an account."""
+    from accounts import groups
+
+    groups.leave_all(instance, hand_over=True)
 
 
 def _forget_answers(instance: Any, **_: Any) -> None:

@@ -18,6 +18,7 @@ from django.db.models.lookups import Exact
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from accounts import group_models  # noqa: F401  # Django finds an app's models through this module
 from rini.secrets.sealed import SealedField
 from rini.storage.database import OwnedQuerySet
 
@@ -235,6 +236,16 @@ class EventName(models.TextChoices):
     KEY_CHANGED = "provider_key_changed", _("provider key changed")
     KEY_DELETED = "provider_key_deleted", _("provider key deleted")
     CALLS_REFUNDED = "calls_refunded", _("calls refunded")
+    GROUP_CREATED = "group_created", _("group made")
+    GROUP_DELETED = "group_deleted", _("group deleted")
+    MEMBER_ADDED = "group_member_added", _("member added to a group")
+    MEMBER_CHANGED = "group_member_updated", _("role in a group changed")
+    MEMBER_REMOVED = "group_member_removed", _("member left a group")
+    INVITATION_CREATED = "group_invitation_created", _("invited to a group")
+    INVITATION_ACCEPTED = "group_invitation_accepted", _("invitation accepted")
+    INVITATION_ENDED = "group_invitation_ended", _("invitation taken back or declined")
+    SHARED = "share_created", _("shared")
+    UNSHARED = "share_ended", _("sharing ended")
 
 
 class SecurityEvent(models.Model):

@@ -14,9 +14,10 @@ from rini.translation import gettext as _
 
 
 class NotByLimitedToken(BasePermission):
-    """A token that expires, has only some models or a budget changes neither account nor tokens.
+    """A token that expires, has only some models or a budget changes neither account nor tokens,
+    nor who is in which group and sees what.
 
-    Otherwise whoever holds it could make a token without these limits.
+    Otherwise whoever holds it could make a token without these limits, or let others in for good.
     """
 
     def has_permission(self, request: Request, view: APIView) -> bool:
@@ -31,8 +32,8 @@ def refuse_limited_token(caller: Caller) -> None:
     if token is not None and (is_limited(token) or token_limits.has_any(token)):
         raise Forbidden(
             _(
-                "This API token is limited, so it cannot change the account, its tokens or its "
-                "keys: use an access token from /auth/token."
+                "This API token is limited, so it cannot change the account, its tokens, keys, "
+                "groups or shares: use an access token from /auth/token."
             )
         )
 

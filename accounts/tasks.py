@@ -8,7 +8,7 @@ from celery import shared_task
 from django.conf import settings
 from django.utils import timezone
 
-from accounts import security_log
+from accounts import invitations, security_log
 from accounts.models import FormerSecret, Login, RefreshToken
 
 FORMER_SECRETS_KNOWN_FOR = timedelta(days=30)
@@ -17,9 +17,10 @@ FORMER_SECRETS_KNOWN_FOR = timedelta(days=30)
 
 @shared_task
 def forget_refresh_tokens() -> int:
-    """Delete the refresh tokens, logins and former secrets that time has ended; says how many
-    refresh tokens."""
+    """Delete the refresh tokens, logins, invitations and former secrets that time has ended; says
+    how many refresh tokens."""
     now = timezone.now()
+    invitations.forget()
     Login.objects.filter(expires_at__lte=now).delete()
     FormerSecret.objects.filter(valid_until__lte=now - FORMER_SECRETS_KNOWN_FOR).delete()
     deleted, _ = RefreshToken.objects.filter(expires_at__lte=now).delete()

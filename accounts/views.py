@@ -13,7 +13,7 @@ from rest_framework.permissions import IsAuthenticated
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from accounts import credentials, security_log, serializers, token_limits, tokens
+from accounts import credentials, groups, security_log, serializers, token_limits, tokens
 from accounts.authentication import caller_in
 from accounts.login_views import OF_CALLER, UNKEPT, OpenViewSet, begun
 from accounts.models import ApiToken, EventName, User
@@ -66,18 +66,21 @@ class UserViewSet(OpenViewSet):
         return Response(serializers.AccountSerializer(user).data)
 
     @extend_schema(
-        summary="Delete the account", responses={204: None, **problems(400, 401, 403, 429, 503)}
+        summary="Delete the account",
+        responses={204: None, **problems(400, 401, 403, 409, 429, 503)},
     )
     @me.mapping.delete
     def delete_me(self, request: Request) -> Response:
         """Delete the account and everything that it owns; the ledger keeps its rows without it.
 
-        An account with a password needs it, in a JSON body: `{"current_password": "…"}`.
+        An account with a password needs it, in a JSON body: `{"current_password": "…"}`. The last
+        owner of a group with others in it names another first: 409 `last_owner`.
         """
         user = caller_in(request).user
         body = validated(serializers.Confirmation, request.data)
         credentials.confirm(user, body.get("current_password"))
         with transaction.atomic():
+            groups.leave_all(user, hand_over=False)
             # Locked, so that nothing new refers to the account while what it owns is deleted.
             User.objects.select_for_update().get(pk=user.pk).delete()
         security_log.record(EventName.USER_DELETED, user_id=user.pk)

@@ -211,6 +211,7 @@ REGISTRATIONS_PER_HOUR = env.integer("REGISTRATIONS_PER_HOUR", 20)
 ADMIN_SECOND_FACTOR = env.choice(
     "ADMIN_SECOND_FACTOR", "offered" if IS_OWN_MACHINE else "required", ("offered", "required")
 )
+INVITATION_DAYS = env.integer("INVITATION_DAYS", 7, least=1, most=365)
 SECURITY_LOG_DAYS = env.integer("SECURITY_LOG_DAYS", 365, most=36_500)
 ANONYMOUS_ACCESS = env.switch("ANONYMOUS_ACCESS", False)
 JWT_ALGORITHM = env.choice("JWT_ALGORITHM", "HS256", ("HS256", "HS384", "HS512"))
@@ -270,6 +271,9 @@ MAX_UNSENT_BYTES = env.integer("MAX_UNSENT_BYTES", 128 * 1024 * 1024, least=1024
 MAX_SESSION_MESSAGES = env.integer("MAX_SESSION_MESSAGES", 50_000)
 MAX_SESSION_BYTES = env.integer("MAX_SESSION_BYTES", 32 * 1024 * 1024)
 MAX_USER_BYTES = env.integer("MAX_USER_BYTES", 1024 * 1024 * 1024)
+MAX_GROUPS = env.integer("MAX_GROUPS", 100, least=1)
+MAX_GROUP_MEMBERS = env.integer("MAX_GROUP_MEMBERS", 1000, least=1)
+MAX_SHARES = env.integer("MAX_SHARES", 100, least=1)
 
 # -- the API ------------------------------------------------------------------------------------
 # Of each account; an operator can give one its own. 0: no limit.

@@ -68,7 +68,7 @@ class InvitationSerializer(serializers.ModelSerializer[Invitation]):
 
     class Meta:
         model = Invitation
-        fields = (
+        fields: tuple[str, ...] = (
             *("id", "group_id", "group_name", "user_id", "username", "email", "role"),
             *("created_at", "expires_at"),
         )

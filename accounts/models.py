@@ -18,7 +18,7 @@ from django.db.models.lookups import Exact
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from accounts import group_models  # noqa: F401  # Django finds an app's models through this module
+from accounts import group_models  # noqa: F401  # Django finds an app's models here
 from rini.secrets.sealed import SealedField
 from rini.storage.database import OwnedQuerySet
 

@@ -14,6 +14,7 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
 from accounts.admin.links import user_column
+from accounts.sharing.admin import ShareAdmin
 from conversations.answering import stopping
 from conversations.models import (
     Generation,
@@ -22,6 +23,7 @@ from conversations.models import (
     Message,
     Session,
     SessionImport,
+    SessionShare,
 )
 from rini.admin import ReadOnlyAdmin
 
@@ -101,3 +103,8 @@ class SessionImportAdmin(ReadOnlyAdmin):
     who = user_column()
     list_filter = ["status", "created_at"]
     search_fields = ["=id", "user__username"]
+
+
+@admin.register(SessionShare)
+class SessionShareAdmin(ShareAdmin):
+    """Who reads whose sessions."""

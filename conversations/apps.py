@@ -10,6 +10,10 @@ class ConversationsConfig(AppConfig):
     verbose_name = _("Conversations")
 
     def ready(self) -> None:
+        from accounts.sharing import kinds
+        from conversations import shared
+
+        kinds.register(shared.KIND)
         pre_delete.connect(_take_generations_away, sender="accounts.User")
         post_delete.connect(_forget_file, sender="conversations.Message")
 

@@ -1,6 +1,6 @@
 """How long sessions last: most until they are deleted, some for a time after their last use.
 
-A session that has run out is seen by nobody (`Session.objects.visible_to`) from that moment on;
+A session that has run out is seen by nobody (`SessionQuerySet`) from that moment on;
 its rows go when `delete_expired` comes by.
 """
 
@@ -21,12 +21,11 @@ from conversations import room
 from conversations.answering import stopping, transcript
 from conversations.models import (
     Generation,
-    GenerationQuerySet,
     GenerationStatus,
     MemoryMode,
     Session,
-    unexpired,
 )
+from conversations.visibility import GenerationQuerySet, unexpired
 from providers import keys
 from rini.storage.database import in_database
 
@@ -46,9 +45,9 @@ def create(user: User, expires_after: timedelta, metadata: dict[str, Any]) -> Se
 
 def use(user: User, session_id: UUID) -> Session:
     """The user's session, which lasts longer for being used. Raises `NotFound`."""
-    mine = Session.objects.visible_to(user).filter(id=session_id)
+    mine = Session.objects.owned_by(user).filter(id=session_id)
     mine.update(last_accessed=timezone.now())
-    return transcript.session_of(user, session_id)
+    return _own(user, session_id)
 
 
 async def end(user: User, session_id: UUID) -> None:
@@ -73,8 +72,15 @@ def delete_expired() -> int:
 
 
 def _running(user: User, session_id: UUID) -> list[UUID]:
-    session = transcript.session_of(user, session_id)
+    session = _own(user, session_id)
     return list(_writing().filter(session=session).values_list("id", flat=True))
+
+
+def _own(user: User, session_id: UUID) -> Session:
+    """Clients of other backends know nothing of sharing: what is not the user's does not exist."""
+    if session := Session.objects.owned_by(user).filter(id=session_id).first():
+        return session
+    raise transcript.no_session(session_id)
 
 
 def _writing() -> GenerationQuerySet:

@@ -3,46 +3,23 @@
 from __future__ import annotations
 
 import uuid
-from typing import Self
 
 from django.contrib.postgres.fields import ArrayField
 from django.contrib.postgres.indexes import GinIndex
 from django.contrib.postgres.search import SearchVectorField
 from django.db import models
-from django.db.models.functions import Now
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import User
+from accounts.sharing.models import Share
+from conversations.visibility import (
+    GenerationQuerySet,
+    MessageQuerySet,
+    SearchEntryQuerySet,
+    SessionQuerySet,
+)
 from rini.storage.database import OwnedQuerySet
-
-
-def unexpired(prefix: str = "") -> models.Q:
-    """Rows whose session, at `prefix`, has not run out: one that has counts as deleted."""
-    lasting = models.Q(**{f"{prefix}expires_after": None})
-    used_since = Now() - models.F(f"{prefix}expires_after")
-    return lasting | models.Q(**{f"{prefix}last_accessed__gt": used_since})
-
-
-class SessionQuerySet(OwnedQuerySet["Session"]):
-    def visible_to(self, user: models.Model) -> Self:
-        return super().visible_to(user).filter(unexpired(), hidden=False)
-
-
-class MessageQuerySet(OwnedQuerySet["Message"]):
-    def visible_to(self, user: models.Model) -> Self:
-        return super().visible_to(user).filter(unexpired("session__"), session__hidden=False)
-
-
-class GenerationQuerySet(OwnedQuerySet["Generation"]):
-    def visible_to(self, user: models.Model) -> Self:
-        """Those of hidden sessions too: whoever knows an answer's id may read and stop it."""
-        return super().visible_to(user).filter(unexpired("session__"))
-
-
-class SearchEntryQuerySet(OwnedQuerySet["SearchEntry"]):
-    def visible_to(self, user: models.Model) -> Self:
-        return super().visible_to(user).filter(unexpired("session__"), session__hidden=False)
 
 
 class MemoryMode(models.TextChoices):
@@ -205,6 +182,24 @@ class Message(models.Model):
 
     def __str__(self) -> str:
         return f"{self.role} {self.pk}"
+
+
+class SessionShare(Share):
+    """Who else reads a session, as it is at `message`: the path down to it."""
+
+    thing = models.ForeignKey(
+        Session, models.CASCADE, related_name="shares", verbose_name=_("session")
+    )
+    message = models.ForeignKey(
+        Message, models.CASCADE, related_name="+", verbose_name=_("as it is at this message")
+    )
+
+    class Meta(Share.Meta):
+        verbose_name = _("share of a session")
+        verbose_name_plural = _("shares of sessions")
+
+    def __str__(self) -> str:
+        return f"{self.thing_id} {self.message_id}"
 
 
 class SearchEntry(models.Model):

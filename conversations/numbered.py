@@ -56,7 +56,7 @@ def find(user: User, number: int) -> Session:
 
 def numbered(user: User) -> QuerySet[Session]:
     """The user's numbered conversations, newest first."""
-    mine = Session.objects.visible_to(user).filter(number__isnull=False)
+    mine = Session.objects.owned_by(user).filter(number__isnull=False)
     return mine.select_related("number").order_by("-number")
 
 

@@ -7,6 +7,7 @@ from conversations.api.import_views import SessionImportViewSet
 from conversations.api.message_views import MessageViewSet, SessionMessageViewSet
 from conversations.api.search_views import SearchViewSet
 from conversations.api.session_views import SessionViewSet
+from conversations.api.shared_views import LinkedSessionViewSet
 from conversations.api.whole_session_views import WholeSessionViewSet
 from rini.web.routes import UUID_PATTERN, Router
 
@@ -19,5 +20,6 @@ router.register(_SESSION, WholeSessionViewSet)
 router.register(f"{_SESSION}/messages", SessionMessageViewSet)
 router.register("messages", MessageViewSet)
 router.register("search", SearchViewSet)
+router.register("shared/sessions", LinkedSessionViewSet)
 router.register("generations", GenerationViewSet)
 urlpatterns = router.urls

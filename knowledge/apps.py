@@ -10,6 +10,10 @@ class KnowledgeConfig(AppConfig):
     verbose_name = _("Knowledge")
 
     def ready(self) -> None:
+        from accounts.sharing import kinds
+        from knowledge.models import KnowledgeBaseShare
+
+        kinds.register(kinds.Kind("knowledge-bases", KnowledgeBaseShare))
         post_delete.connect(_forget_file, sender="knowledge.Document")
 
 

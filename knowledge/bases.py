@@ -14,15 +14,16 @@ from accounts.authentication import Caller
 from accounts.models import User
 from knowledge import keywords, nearest, vectors
 from knowledge.models import Document, DocumentStatus, KnowledgeBase
-from rini.errors import NotFound
+from rini.errors import Forbidden, NotFound
 from rini.translation import gettext as _
 
 
 def counted(user: User) -> QuerySet[KnowledgeBase]:
-    """The bases that a user may see, the newest first, each with `document_count` and
-    `chunk_count`."""
+    """The bases that a user may see, the newest first, each with `document_count`, `chunk_count`
+    and `my_access`."""
     return (
         KnowledgeBase.objects.visible_to(user)
+        .with_access(user)
         .annotate(
             document_count=Count("documents"),
             chunk_count=Coalesce(Sum("documents__chunk_count"), 0),
@@ -42,6 +43,29 @@ def create(caller: Caller, fields: Mapping[str, Any]) -> KnowledgeBase:
     if "chunk_size" in told and "chunk_overlap" not in told:
         told["chunk_overlap"] = told["chunk_size"] // 8
     return KnowledgeBase.objects.create(user=caller.user, **told)
+
+
+def owned(user: User, base_id: UUID) -> KnowledgeBase:
+    """A base of the user's own. Raises `NotFound`, and `Forbidden` for one that is shared with
+    them."""
+    base = _visible(user, base_id)
+    if base.user_id != user.pk:
+        raise Forbidden(_("Only its owner changes or deletes this knowledge base."))
+    return base
+
+
+def changeable(user: User, base_id: UUID) -> KnowledgeBase:
+    """A base that the user may put documents into, and take them out of. Raises `NotFound`, and
+    `Forbidden` for one that they may only read."""
+    if base := KnowledgeBase.objects.changeable_by(user).filter(id=base_id).first():
+        return base
+    _visible(user, base_id)
+    raise Forbidden(_("This knowledge base is shared with you only to be read."))
+
+
+def _visible(user: User, base_id: UUID) -> KnowledgeBase:
+    [base] = all_of(user, [base_id])
+    return base
 
 
 def all_of(user: User, ids: Sequence[UUID]) -> list[KnowledgeBase]:

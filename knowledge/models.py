@@ -14,14 +14,24 @@ from django.utils.translation import gettext_lazy as _
 from pgvector.django import HalfVectorField
 
 from accounts.models import User
+from accounts.sharing.models import Share, SharedQuerySet
 from rini.ranking import KEYWORD_WEIGHT
-from rini.storage.database import OwnedQuerySet
+
+
+class KnowledgeBaseQuerySet(SharedQuerySet["KnowledgeBase"]):
+    @classmethod
+    def shares(cls) -> type[KnowledgeBaseShare]:
+        return KnowledgeBaseShare
 
 
 class DocumentQuerySet(models.QuerySet["Document"]):
     def visible_to(self, user: User) -> Self:
         """The documents of the bases that `user` may see."""
-        return self.filter(base__in=KnowledgeBase.objects.visible_to(user))
+        return self.filter(base__in=KnowledgeBase.objects.visible_to(user).values("pk"))
+
+    def changeable_by(self, user: User) -> Self:
+        """The documents of the bases that `user` may put documents into."""
+        return self.filter(base__in=KnowledgeBase.objects.changeable_by(user).values("pk"))
 
 
 class KnowledgeBase(models.Model):
@@ -47,7 +57,7 @@ class KnowledgeBase(models.Model):
     counted_passages = models.PositiveIntegerField(default=0, editable=False)
     created_at = models.DateTimeField(_("created at"), default=timezone.now, editable=False)
 
-    objects = OwnedQuerySet["KnowledgeBase"].as_manager()
+    objects = KnowledgeBaseQuerySet.as_manager()
 
     class Meta:
         verbose_name = _("knowledge base")
@@ -56,6 +66,18 @@ class KnowledgeBase(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+
+class KnowledgeBaseShare(Share):
+    """Who else searches a base (read), and puts documents into it (write)."""
+
+    thing = models.ForeignKey(
+        KnowledgeBase, models.CASCADE, related_name="shares", verbose_name=_("knowledge base")
+    )
+
+    class Meta(Share.Meta):
+        verbose_name = _("share of a knowledge base")
+        verbose_name_plural = _("shares of knowledge bases")
 
 
 class DocumentStatus(models.TextChoices):

@@ -10,6 +10,7 @@ from django.conf import settings
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
+from accounts.sharing.models import Access
 from knowledge import expansion
 from knowledge.models import Chunk, Document, KnowledgeBase
 from knowledge.retrieval import Found, Mode
@@ -31,7 +32,11 @@ class KnowledgeBaseSerializer(serializers.ModelSerializer[KnowledgeBase]):
     document_count = serializers.IntegerField(read_only=True)
     chunk_count = serializers.IntegerField(read_only=True)
     owner_id = serializers.UUIDField(source="user_id", read_only=True)
-    my_access = serializers.SerializerMethodField()
+    my_access = serializers.ChoiceField(
+        choices=Access.choices,
+        read_only=True,
+        help_text="`read`: search it, open its documents. `write`: add and delete documents too.",
+    )
 
     class Meta:
         model = KnowledgeBase
@@ -46,9 +51,6 @@ class KnowledgeBaseSerializer(serializers.ModelSerializer[KnowledgeBase]):
         if overlap > size // 2:
             raise serializers.ValidationError({"chunk_overlap": _("At most half of `chunk_size`.")})
         return attrs
-
-    def get_my_access(self, base: KnowledgeBase) -> str:
-        return "write"
 
 
 class KnowledgeBaseChange(serializers.Serializer[Any]):

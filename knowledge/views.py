@@ -44,7 +44,7 @@ _DOCUMENT = serializers.DocumentSerializer
     ),
 )
 class KnowledgeBaseViewSet(ListModelMixin, RetrieveModelMixin, Resource[KnowledgeBase]):
-    """The caller's knowledge bases, newest first."""
+    """The caller's knowledge bases, and those that are shared with the caller, newest first."""
 
     tags = ["knowledge"]
     serializer_class = _BASE
@@ -67,19 +67,22 @@ class KnowledgeBaseViewSet(ListModelMixin, RetrieveModelMixin, Resource[Knowledg
     @extend_schema(
         summary="Change a knowledge base",
         request=serializers.KnowledgeBaseChange,
-        responses={200: _BASE, **problems(400, 401, 404)},
+        responses={200: _BASE, **problems(400, 401, 403, 404)},
     )
     def partial_update(self, request: Request, pk: str) -> Response:
-        """Change its name, its description, or how much keywords count."""
-        base = self.get_object()
+        """Change its name, its description, or how much keywords count, as its owner."""
+        base = bases.owned(caller_in(request).user, UUID(pk))
         fields = validated(serializers.KnowledgeBaseChange, request.data)
         KnowledgeBase.objects.filter(id=base.id).update(**fields)
         return Response(_BASE(self.get_object()).data)
 
-    @extend_schema(summary="Delete a knowledge base", responses={204: None, **problems(401, 404)})
+    @extend_schema(
+        summary="Delete a knowledge base", responses={204: None, **problems(401, 403, 404)}
+    )
     def destroy(self, request: Request, pk: str) -> Response:
-        """Delete a base with its documents, their passages and files, whatever is being done."""
-        bases.delete(self.get_object())
+        """Delete a base with its documents, their passages and files, whatever is being done, as
+        its owner."""
+        bases.delete(bases.owned(caller_in(request).user, UUID(pk)))
         return Response(status=204)
 
 
@@ -106,7 +109,7 @@ class BaseDocumentViewSet(ListModelMixin, Resource[Document]):
         ],
         responses={200: _DOCUMENT(many=True), **problems(400, 401, 404)},
     )
-    def list(self, request: Request, base_id: UUID) -> Response:
+    def list(self, request: Request, base_id: str) -> Response:
         """Documents, newest first."""
         return super().list(request)
 
@@ -116,11 +119,11 @@ class BaseDocumentViewSet(ListModelMixin, Resource[Document]):
             "application/json": serializers.NewDocument,
             "multipart/form-data": serializers.NewDocument,
         },
-        responses={202: _DOCUMENT, **problems(400, 401, 404, 409, 413, 415)},
+        responses={202: _DOCUMENT, **problems(400, 401, 403, 404, 409, 413, 415)},
     )
-    def create(self, request: Request, base_id: UUID) -> Response:
+    def create(self, request: Request, base_id: str) -> Response:
         """Store a document, which is read in the background: its `status` says how far it is."""
-        base = self._base()
+        base = bases.changeable(caller_in(request).user, UUID(base_id))
         data: Any = request.data
         is_form = hasattr(data, "dict")
         fields = validated(
@@ -143,7 +146,7 @@ class BaseDocumentViewSet(ListModelMixin, Resource[Document]):
     ),
 )
 class DocumentViewSet(RetrieveModelMixin, Resource[Document]):
-    """A document of any of the caller's bases."""
+    """A document of any of the caller's bases, or of one that is shared with the caller."""
 
     tags = ["knowledge"]
     serializer_class = _DOCUMENT
@@ -153,10 +156,10 @@ class DocumentViewSet(RetrieveModelMixin, Resource[Document]):
         mine = Document.objects.visible_to(caller_in(self.request).user)
         return mine if self.action == "text" else mine.defer("text")
 
-    @extend_schema(summary="Delete a document", responses={204: None, **problems(401, 404)})
+    @extend_schema(summary="Delete a document", responses={204: None, **problems(401, 403, 404)})
     def destroy(self, request: Request, pk: str) -> Response:
         """Delete a document with its passages and its file, whatever is being done with it."""
-        documents.delete(self.get_object())
+        documents.delete(self._changeable())
         return Response(status=204)
 
     @extend_schema(
@@ -202,21 +205,27 @@ class DocumentViewSet(RetrieveModelMixin, Resource[Document]):
     @extend_schema(
         summary="Read a document anew",
         request=None,
-        responses={200: _DOCUMENT, **problems(401, 404)},
+        responses={200: _DOCUMENT, **problems(401, 403, 404)},
     )
     @action(detail=True, methods=["post"])
     def reprocess(self, request: Request, pk: str) -> Response:
         """Read a document again. Until that is done searches find what it was."""
-        documents.reprocess(self.get_object())
+        documents.reprocess(self._changeable())
         return Response(_DOCUMENT(self.get_object()).data)
 
     @extend_schema(
         summary="Stop reading a document",
         request=None,
-        responses={200: _DOCUMENT, **problems(401, 404)},
+        responses={200: _DOCUMENT, **problems(401, 403, 404)},
     )
     @action(detail=True, methods=["post"])
     def cancel(self, request: Request, pk: str) -> Response:
         """Stop the work on a document. One that is ready stays as it is."""
-        documents.cancel(self.get_object())
+        documents.cancel(self._changeable())
         return Response(_DOCUMENT(self.get_object()).data)
+
+    def _changeable(self) -> Document:
+        """The document, if the caller may change it. Raises `Forbidden` if only to read it."""
+        document = self.get_object()
+        bases.changeable(caller_in(self.request).user, document.base_id)
+        return document

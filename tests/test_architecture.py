@@ -114,3 +114,14 @@ def _owner(model: type[models.Model]) -> models.Field[object, object] | None:
         if isinstance(field, models.ForeignKey) and field.related_model is User:
             return field
     return None
+
+
+def test_sessions_of_others_are_only_looked_up_where_they_are_read() -> None:
+    """What else is done with a session is done by its owner: `owned_by`."""
+    seen = {
+        path.relative_to(ROOT).as_posix()
+        for path in modules()
+        if "Session.objects.visible_to(" in path.read_text()
+    }
+    # The second only says why a session is refused.
+    assert seen == {"conversations/shared.py", "conversations/answering/transcript.py"}

@@ -29,6 +29,7 @@ Document = dict[str, Any]
 METHODS = {"get", "post", "put", "patch", "delete"}
 FOR_PEOPLE = ("admin/", "^docs", "^redoc", "^openapi")
 """Pages, and the document itself."""
+_LINKED_FILE = "messages/{message_id}/file/"
 BRANCHES = ("oneOf", "anyOf", "allOf")
 
 
@@ -165,6 +166,7 @@ def test_tokens_are_asked_for_everywhere_but_where_one_gets_them(document: Docum
         *("/", "/livez/", "/readyz/", "/metrics/", "/health/", "/api/health/"),
         *("/users/", "/auth/token/", "/auth/refresh/", "/auth/logout/"),
         *("/api/users/register/", "/api/users/login/"),
+        *(f"/shared/sessions/{{token}}/{rest}" for rest in ("", "messages/", _LINKED_FILE)),
     }
 
 

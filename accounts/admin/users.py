@@ -84,6 +84,11 @@ class AccountAdmin(UserAdmin):  # type: ignore[type-arg]  # not generic at run t
     def has_delete_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
         return super().has_delete_permission(request, obj) and _may(request, obj)
 
+    def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
+        """Who may delete an account may delete what goes with it, also what is only to look at."""
+        deletable, counts, _lacking, protected = super().get_deleted_objects(objs, request)
+        return deletable, counts, set(), protected
+
     def get_readonly_fields(self, request: HttpRequest, obj: User | None = None) -> Any:
         """Only a superuser makes others superusers."""
         more = () if request.user.is_superuser else ("is_superuser",)

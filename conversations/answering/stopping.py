@@ -9,7 +9,8 @@ from django.utils import timezone
 
 from accounts.models import User
 from conversations.answering import generation, journal
-from conversations.models import Generation, GenerationQuerySet, GenerationStatus
+from conversations.models import Generation, GenerationStatus
+from conversations.visibility import GenerationQuerySet
 from rini.errors import NotFound
 from rini.storage.database import in_database
 from rini.storage.notifications import notify

@@ -17,20 +17,21 @@ from conversations import tree
 from conversations.files.attachments import Attachment
 from conversations.models import Generation, Message, Role, Session
 from providers import catalogue, token_counts
-from rini.errors import NotFound
+from rini.errors import Forbidden, NotFound
 from rini.storage.notifications import notify
 from rini.storage.statements import WrittenOnce
 from rini.translation import gettext as _
 
 
 def session_of(user: User, session_id: UUID) -> Session:
-    """The user's session; raises `NotFound`, also for somebody else's."""
-    return _one(Session.objects.visible_to(user).filter(id=session_id), session_id)
+    """The user's session; raises `NotFound`, also for somebody else's, and `Forbidden` for one that
+    is shared with the user."""
+    return _one(Session.objects.owned_by(user).filter(id=session_id), user.pk, session_id)
 
 
 def locked_session(user: User, session_id: UUID) -> Session:
     """`session_of` for changing its tree: until the end of the transaction nobody deletes it."""
-    return _one(_locked(user.pk, session_id), session_id)
+    return _one(_locked(user.pk, session_id), user.pk, session_id)
 
 
 def route(
@@ -107,13 +108,19 @@ def open_path(session: Session) -> list[Message]:
     return tree.messages_of(tree.path_ids(session.id, session.active_message_id))
 
 
-def _one(found: Iterable[Session], session_id: UUID) -> Session:
+def _one(found: Iterable[Session], user_id: UUID, session_id: UUID) -> Session:
     for session in found:
         return session
-    raise NotFound(_("Session %(session_id)s not found.") % {"session_id": session_id})
+    if Session.objects.visible_to(User(id=user_id)).filter(id=session_id).exists():
+        raise Forbidden(_("Only its owner may do this: the session is shared with you to be read."))
+    raise no_session(session_id)
+
+
+def no_session(session_id: UUID) -> NotFound:
+    return NotFound(_("Session %(session_id)s not found.") % {"session_id": session_id})
 
 
 @WrittenOnce
 def _locked(user_id: UUID, session_id: UUID) -> QuerySet[Session]:
-    sessions = Session.objects.visible_to(User(id=user_id)).filter(id=session_id)
+    sessions = Session.objects.owned_by(User(id=user_id)).filter(id=session_id)
     return sessions.select_for_update(no_key=True)

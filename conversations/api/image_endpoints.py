@@ -13,7 +13,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from accounts.authentication import Caller, caller_of
-from conversations.answering import opening, revisions, stateless, transcript
+from conversations import shared
+from conversations.answering import opening, stateless, transcript
 from conversations.answering.images import data_url
 from conversations.answering.turn import Turn
 from conversations.api.described import ANSWER
@@ -68,7 +69,8 @@ class ImageCompletion(Answering):
 
 
 class MessageFile(Endpoint):
-    """``GET /messages/{id}/file``: the stored attachment, for its owner."""
+    """``GET /messages/{id}/file``: the stored attachment, for its owner, and for those with whom
+    the session is shared."""
 
     tags = ["messages"]
 
@@ -83,7 +85,7 @@ class MessageFile(Endpoint):
         """The image that was sent with a message, under the name that it had."""
         caller = await caller_of(request.headers)
         message_id = int(request.path_params["message_id"])
-        message = await in_database(revisions.message_of, caller.user, message_id)
+        message = await in_database(shared.find_message, caller.user, message_id)
         reference = message.file_reference
         data = await asyncio.to_thread(files.read, reference) if reference else None
         if data is None:

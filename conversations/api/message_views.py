@@ -12,8 +12,8 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts.authentication import caller_in
-from conversations import tree
-from conversations.answering import revisions, transcript
+from conversations import shared, tree
+from conversations.answering import revisions
 from conversations.answering.unfinished import with_text_so_far
 from conversations.api.serializers import MessageSerializer, NewMessage
 from conversations.api.tree_serializers import PlacedMessage
@@ -60,6 +60,16 @@ class MessagesResource(Resource[Message]):
     def page(self, messages: Any) -> Response:
         return self.get_paginated_response(self.shown(self.paginate_queryset(messages) or []))
 
+    def page_as_read(self, session: Session) -> Response:
+        """A page of the path that others read. What would tell of other branches is refused."""
+        for name in ("all", "siblings"):
+            if query.flag(self.request, name):
+                told = _("Of a session that is shared there is one path: leave out `%(name)s`.")
+                raise InvalidInput(errors={name: [told % {"name": name}]})
+        page = self.paginate_queryset(_path(session, self.request)) or []
+        shown = shared.messages_as_read(page)
+        return self.get_paginated_response(MessageSerializer(shown, many=True).data)
+
 
 class SessionMessageViewSet(MessagesResource):
     """A session's messages: the path that is open, or with ``?all=true`` every branch.
@@ -81,14 +91,17 @@ class SessionMessageViewSet(MessagesResource):
         responses={200: _MANY, **problems(400, 401, 404)},
     )
     def list(self, request: Request, session_id: str) -> Response:
-        """The open path's messages. `before` counts from that message upwards, on its own path."""
-        session = transcript.session_of(caller_in(request).user, UUID(session_id))
+        """The open path's messages. `before` counts from that message upwards, on its own path. Of
+        a session that is shared with the caller these are the messages that were shared."""
+        session = shared.find(caller_in(request).user, UUID(session_id))
+        if shared.is_read(session):
+            return self.page_as_read(session)
         return self.page(_messages(session, request))
 
     @extend_schema(
         summary="Add a message without asking a model",
         request=NewMessage,
-        responses={201: MessageSerializer, **problems(400, 401, 404)},
+        responses={201: MessageSerializer, **problems(400, 401, 403, 404)},
     )
     def create(self, request: Request, session_id: str) -> Response:
         """Store a message below its parent, by default the active message, and make it active."""
@@ -108,8 +121,12 @@ class MessageViewSet(MessagesResource):
         responses={200: MessageSerializer, **problems(400, 401, 404)},
     )
     def retrieve(self, request: Request, pk: str) -> Response:
-        """One message; of one that is being written the text so far."""
-        return Response(self.shown([self._message(pk)])[0])
+        """One message; of one that is being written the text so far. Also one of a session that is
+        shared with the caller."""
+        user = caller_in(request).user
+        if query.flag(request, "siblings"):
+            return Response(self.shown([self._message(pk)])[0])
+        return Response(MessageSerializer(shared.find_message(user, int(pk))).data)
 
     @extend_schema(
         summary="List what led to a message",
@@ -131,9 +148,8 @@ class MessageViewSet(MessagesResource):
 def _messages(session: Session, request: Request) -> Any:
     """What a request for a session's messages wants to page through."""
     everything = query.flag(request, "all")
-    before = query.message_id(request, "before")
     from_end = query.choice(request, "from", ("start", "end")) == "end"
-    if before is not None:
+    if (before := query.message_id(request, "before")) is not None:
         if everything:
             raise InvalidInput(
                 errors={"before": [_("`before` follows one path: leave out `all`.")]}
@@ -146,5 +162,15 @@ def _messages(session: Session, request: Request) -> Any:
         return tree.PathFromEnd(session.id, before, above=1)
     if everything:
         return tree.FromEnd(session.messages.all()) if from_end else session.messages.order_by("id")
+    kind = tree.PathFromEnd if from_end else tree.Path
+    return kind(session.id, session.active_message_id)
+
+
+def _path(session: Session, request: Request) -> Any:
+    """What others may page through: no more than the path of a session as they read it."""
+    if (before := query.message_id(request, "before")) is not None:
+        shared.message_in(session, before)
+        return tree.PathFromEnd(session.id, before, above=1)
+    from_end = query.choice(request, "from", ("start", "end")) == "end"
     kind = tree.PathFromEnd if from_end else tree.Path
     return kind(session.id, session.active_message_id)

@@ -66,7 +66,7 @@ class SessionTitle(Endpoint):
     @extend_schema(
         summary="Generate a title",
         request=TitleRequest,
-        responses={200: SessionSerializer, **problems(400, 401, 402, 404, 429, 502, 503, 504)},
+        responses={200: SessionSerializer, **problems(400, 401, 402, 403, 404, 429, 502, 503, 504)},
     )
     async def post(self, request: Request) -> Response:
         """Ask a model for a title of the session, by default its own, and keep it."""

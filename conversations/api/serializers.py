@@ -9,6 +9,7 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from accounts.authentication import caller_in
+from accounts.sharing.models import Access
 from conversations.models import FinishReason, Generation, MemoryMode, Message, Role, Session
 from providers import bounds, demands
 from providers.models import ModelKind
@@ -59,9 +60,14 @@ class MessageIdField(serializers.IntegerField):
 
 class SessionSerializer(serializers.ModelSerializer[Session]):
     """A conversation. `active_message_id` is the end of the path that is open: setting it chooses
-    a branch."""
+    a branch. Of another user's, which the caller may only read, it is where that was shared, and
+    the system prompt, metadata and tags are empty."""
 
     user_id = serializers.UUIDField(read_only=True)
+    owner_id = serializers.UUIDField(source="user_id", read_only=True)
+    my_access = serializers.ChoiceField(
+        choices=Access.choices, read_only=True, default=Access.WRITE.value
+    )
     memory_mode = MemoryModeField(required=False)
     system_prompt = TextField(required=False, allow_blank=True)
     metadata = MetadataField(required=False)
@@ -73,6 +79,8 @@ class SessionSerializer(serializers.ModelSerializer[Session]):
         fields = [
             "id",
             "user_id",
+            "owner_id",
+            "my_access",
             "alias",
             "system_prompt",
             "memory_mode",

@@ -3,23 +3,27 @@
 from __future__ import annotations
 
 from typing import Any
+from uuid import UUID
 
 from asgiref.sync import async_to_sync
 from django.db.models import QuerySet
 from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_view
 from rest_framework.decorators import action
-from rest_framework.mixins import ListModelMixin, RetrieveModelMixin
+from rest_framework.mixins import ListModelMixin
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts.authentication import caller_in
-from conversations import lifetime, search, sessions
+from conversations import lifetime, search, sessions, shared
+from conversations.answering import transcript
 from conversations.api.import_views import SessionImportSerializer
 from conversations.api.serializers import SessionSerializer
 from conversations.files import import_jobs, importing
 from conversations.files.import_format import ImportedFile
 from conversations.models import Session
+from rini.errors import InvalidInput
 from rini.storage import database
+from rini.translation import gettext as _
 from rini.web import query
 from rini.web.api_schema import problems
 from rini.web.http import validated
@@ -31,6 +35,11 @@ _FILTERS = [
     OpenApiParameter("tag", str, description="Sessions with this tag."),
     OpenApiParameter("archived", bool, description="Archived sessions, or the others."),
     OpenApiParameter("pinned", bool, description="Pinned sessions, or the others."),
+    OpenApiParameter(
+        "shared",
+        bool,
+        description="true: the sessions that others share with the caller. Goes with no filter.",
+    ),
 ]
 _CHANGED: dict[Any, Any] = {200: SessionSerializer, **problems(400, 401, 403, 404)}
 
@@ -41,11 +50,8 @@ _CHANGED: dict[Any, Any] = {200: SessionSerializer, **problems(400, 401, 403, 40
         parameters=_FILTERS,
         responses={200: SessionSerializer(many=True), **problems(400, 401)},
     ),
-    retrieve=extend_schema(
-        summary="Open a session", responses={200: SessionSerializer, **problems(401, 404)}
-    ),
 )
-class SessionViewSet(ListModelMixin, RetrieveModelMixin, Resource[Session]):
+class SessionViewSet(ListModelMixin, Resource[Session]):
     """The caller's sessions, newest first."""
 
     tags = ["sessions"]
@@ -53,10 +59,28 @@ class SessionViewSet(ListModelMixin, RetrieveModelMixin, Resource[Session]):
     queryset = Session.objects.none()
 
     def get_queryset(self) -> QuerySet[Session]:
-        mine = Session.objects.visible_to(caller_in(self.request).user)
+        user = caller_in(self.request).user
         if self.action == "list":
-            mine = mine.filter(**_filters(self.request))
+            filters = _filters(self.request)
+            if query.flag(self.request, "shared"):
+                _refuse_filters(filters)
+                return shared.with_user(user)
+            mine = Session.objects.owned_by(user).filter(**filters)
+        else:
+            mine = Session.objects.owned_by(user)
         return mine.order_by("-created_at", "-id")
+
+    def paginate_queryset(self, queryset: Any) -> Any:
+        page: list[Any] = super().paginate_queryset(queryset) or []
+        return [shared.as_read(s) if hasattr(s, "shown_message_id") else s for s in page]
+
+    @extend_schema(
+        summary="Open a session", responses={200: SessionSerializer, **problems(401, 404)}
+    )
+    def retrieve(self, request: Request, pk: str) -> Response:
+        """A session of the caller's, or one that is shared with the caller."""
+        session = shared.find(caller_in(request).user, UUID(pk))
+        return Response(self.get_serializer(session).data)
 
     @extend_schema(
         summary="Begin a session", responses={201: SessionSerializer, **problems(400, 401)}
@@ -70,18 +94,20 @@ class SessionViewSet(ListModelMixin, RetrieveModelMixin, Resource[Session]):
     @extend_schema(summary="Change a session", responses=_CHANGED)
     def update(self, request: Request, pk: str) -> Response:
         """Change a session: what is left out stays as well."""
-        return self._change(request, partial=False)
+        return self._change(request, pk, partial=False)
 
     @extend_schema(summary="Change some of a session", responses=_CHANGED)
     def partial_update(self, request: Request, pk: str) -> Response:
         """Change what is given of a session."""
-        return self._change(request, partial=True)
+        return self._change(request, pk, partial=True)
 
-    @extend_schema(summary="Delete a session", responses={204: None, **problems(401, 404, 503)})
+    @extend_schema(
+        summary="Delete a session", responses={204: None, **problems(401, 403, 404, 503)}
+    )
     def destroy(self, request: Request, pk: str) -> Response:
         """Delete a session with its messages and its own keys. What is being written in it is
         stopped, and billed."""
-        session = self.get_object()
+        session = transcript.session_of(caller_in(request).user, UUID(pk))
         async_to_sync(lifetime.end)(caller_in(request).user, session.id)
         return Response(status=204)
 
@@ -110,8 +136,8 @@ class SessionViewSet(ListModelMixin, RetrieveModelMixin, Resource[Session]):
         made = importing.from_file(user, document)
         return Response(self.get_serializer(made, many=isinstance(made, list)).data, 201)
 
-    def _change(self, request: Request, *, partial: bool) -> Response:
-        session = self.get_object()
+    def _change(self, request: Request, pk: str, *, partial: bool) -> Response:
+        session = transcript.session_of(caller_in(request).user, UUID(pk))
         fields = validated(
             SessionSerializer,
             request.data,
@@ -133,3 +159,9 @@ def _filters(request: Request) -> dict[str, Any]:
         "id__in": found.values("session") if found is not None else None,
     }
     return {name: value for name, value in wanted.items() if value is not None}
+
+
+def _refuse_filters(filters: dict[str, Any]) -> None:
+    """What a session is found by is its owner's."""
+    if filters:
+        raise InvalidInput(errors={"shared": [_("Shared sessions are listed without a filter.")]})

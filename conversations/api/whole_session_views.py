@@ -35,7 +35,7 @@ class WholeSessionViewSet(ViewSet):
 
     @extend_schema(
         summary="Show a session's whole tree",
-        responses={200: TreeSerializer, **problems(401, 404)},
+        responses={200: TreeSerializer, **problems(401, 403, 404)},
     )
     @action(detail=False)
     def tree(self, request: Request, session_id: str) -> HttpResponse:
@@ -54,7 +54,7 @@ class WholeSessionViewSet(ViewSet):
 
     @extend_schema(
         summary="Sum up a session in numbers",
-        responses={200: SessionSummary, **problems(401, 404)},
+        responses={200: SessionSummary, **problems(401, 403, 404)},
     )
     @action(detail=False)
     def summary(self, request: Request, session_id: str) -> Response:
@@ -64,7 +64,7 @@ class WholeSessionViewSet(ViewSet):
     @extend_schema(
         summary="Fork a session",
         request=ForkRequest,
-        responses={201: SessionSerializer, **problems(400, 401, 404, 409)},
+        responses={201: SessionSerializer, **problems(400, 401, 403, 404, 409)},
     )
     @action(detail=False, methods=["post"])
     def fork(self, request: Request, session_id: str) -> Response:
@@ -81,7 +81,7 @@ class WholeSessionViewSet(ViewSet):
         responses={
             (200, "application/json"): ImportedFile,
             (200, "text/markdown"): OpenApiResponse(OpenApiTypes.STR, "The open path."),
-            **problems(400, 401, 404),
+            **problems(400, 401, 403, 404),
         },
     )
     @action(detail=False)

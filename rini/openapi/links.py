@@ -16,6 +16,7 @@ MAKERS = {
     "/tokens/": ("id", "/tokens/"),
     "/api-keys/": ("id", "/api-keys/"),
     "/budgets/": ("id", "/budgets/"),
+    "/groups/": ("id", "/groups/"),
     "/api/sessions/": ("session_id", "/api/sessions/"),
     "/chat/stream/": ("stream_id", "/chat/stream/"),
     # Both /api/conversations/… and /api/chat/….

@@ -44,6 +44,7 @@ BODIES: dict[tuple[str, str], Json] = {
         "provider": "offline",
         "model": "multilingual-e5-small",
     },
+    ("post", "/groups/"): {"name": "연구팀", "description": "東京の研究者"},
     ("post", "/knowledge-bases/"): {"name": "社内規程"},
     ("post", "/api/sessions/"): {"metadata": {"channel": "web"}},
     ("post", "/api/users/register/"): {"username": "두리", "password": "긴 암호 하나 둘 셋"},

@@ -11,6 +11,7 @@ from tests.conversations.conftest import new_session, stored
 FIELDS = {
     *("id", "user_id", "alias", "system_prompt", "memory_mode", "model", "metadata", "tags"),
     *("pinned", "archived", "active_message_id", "created_at", "updated_at", "last_accessed"),
+    *("owner_id", "my_access"),
 }
 TEXTS = [
     "안녕하세요, 세계! 한글 조합형도: 한글",

@@ -95,7 +95,7 @@ class DeleteBase(ConversationEndpoint):
         """Delete a knowledge base with its documents."""
         caller = await caller_of(request.headers)
         body = await valid_body(OneBase, request, takes_unknown=True)
-        base = await in_database(_base, caller, body["kb_id"])
+        base = await in_database(bases.owned, caller.user, body["kb_id"])
         await in_database(bases.delete, base)
         return json_response(rag_translate.base_deleted())
 
@@ -114,7 +114,7 @@ class UploadDocument(ConversationEndpoint):
         if upload is None:
             raise InvalidInput(errors={"file": [_("Send a file in this field.")]})
         body = validated(OneBase, form.fields, is_form=True, takes_unknown=True)
-        base = await in_database(_base, caller, body["kb_id"])
+        base = await in_database(bases.changeable, caller.user, body["kb_id"])
         name = harmless(upload.name) or "document"
         document = await in_database(documents.add, base, name, upload.data, {})
         return json_response(await unless_disconnected(request, _uploaded(document.id)))
@@ -209,7 +209,8 @@ def _documents(caller: Caller, base_id: UUID) -> list[Document]:
 
 
 def _delete(caller: Caller, base_id: UUID, document_id: UUID) -> None:
-    document = _base(caller, base_id).documents.defer("text").filter(id=document_id).first()
+    base = bases.changeable(caller.user, base_id)
+    document = base.documents.defer("text").filter(id=document_id).first()
     if document is None:
         raise NotFound(_("Document %(id)s not found.") % {"id": document_id})
     documents.delete(document)

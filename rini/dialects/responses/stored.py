@@ -23,6 +23,7 @@ from conversations.answering import opening, stopping, transcript
 from conversations.answering.choice import Choice
 from conversations.answering.turn import Turn
 from conversations.models import Generation, GenerationStatus, MemoryMode, Message, Role, Session
+from conversations.visibility import GenerationQuerySet
 from providers.gateway import check_size
 from providers.types import Keepsake
 from rini.dialects.responses import items, output, request
@@ -52,7 +53,7 @@ def place_of(user: User, asked: Asked) -> Place:
         return _below(user, asked.previous)
     if asked.conversation is None:
         return Place(None, None)
-    session = Session.objects.visible_to(user).filter(id=asked.conversation).first()
+    session = Session.objects.owned_by(user).filter(id=asked.conversation).first()
     if session is None:
         told = _("Conversation conv_%(id)s not found.") % {"id": asked.conversation.hex}
         raise invalid("conversation", told)
@@ -230,7 +231,7 @@ def _further(asked: Asked) -> Json:
     return {_FURTHER: further}
 
 
-def _generations(user: User) -> models.GenerationQuerySet:
+def _generations(user: User) -> GenerationQuerySet:
     return Generation.objects.visible_to(user).filter(response__isnull=False)
 
 

@@ -365,22 +365,6 @@ STREAM_KEEPALIVE_SECONDS = env.duration(
 
 # -- background work ----------------------------------------------------------------------------
 CELERY_BROKER_URL = REDIS_URL
-CELERY_TASK_IGNORE_RESULT = True
-CELERY_TASK_ACKS_LATE = True
-CELERY_TASK_REJECT_ON_WORKER_LOST = True  # late acks alone lose the task of a child that is killed
-CELERY_WORKER_PREFETCH_MULTIPLIER = 1
-CELERY_WORKER_SOFT_SHUTDOWN_TIMEOUT = 5.0
-CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
-CELERY_BROKER_TRANSPORT_OPTIONS = {
-    "visibility_timeout": 3600,  # what a dead worker had comes back then; leases are quicker
-    "socket_timeout": 5,  # without it whoever queues a task waits as long as Valkey is silent
-    "socket_connect_timeout": 5,
-}
-CELERY_ACCEPT_CONTENT = ["json"]
-CELERY_TASK_SERIALIZER = "json"
-CELERY_TIMEZONE = "UTC"
-CELERY_WORKER_HIJACK_ROOT_LOGGER = False
-
 CELERY_BEAT_SCHEDULE = schedule.TASKS
 
 # -- metrics -------------------------------------------------------------------------------------

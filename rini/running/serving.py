@@ -85,7 +85,7 @@ def worker(root: Path, concurrency: int) -> Program:
             *("--concurrency", str(concurrency)),
             *("--without-gossip", "--without-mingle", "--loglevel", "WARNING"),
         ],
-        # SIGTERM gives running tasks CELERY_WORKER_SOFT_SHUTDOWN_TIMEOUT, then hands them back.
+        # SIGTERM gives running tasks `worker_soft_shutdown_timeout`, then hands them back.
         environment={**os.environ, "REMAP_SIGTERM": "SIGQUIT"},
         folder=root,
         stop_seconds=TIDYING_SECONDS,

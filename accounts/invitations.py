@@ -75,14 +75,16 @@ def take_back(user: User, group_id: UUID, invitation_id: UUID) -> None:
 
 
 def to(user: User) -> QuerySet[Invitation]:
-    """The invitations of an account, the newest first."""
-    mine = _unexpired().filter(_addressed(user)).select_related("group", "user")
+    """The invitations of an account, the newest first; not those of its address, which anybody
+    could claim to see who is invited where."""
+    mine = _unexpired().filter(user=user).select_related("group", "user")
     return mine.order_by("-created_at", "-pk")
 
 
 def find(user: User, secret: str) -> Invitation:
     """The invitation of a link. Raises `NotFound`, also for somebody else's."""
-    if found := to(user).filter(digest=_digest(secret)).first():
+    addressed = _unexpired().filter(_addressed(user)).select_related("group", "user")
+    if found := addressed.filter(digest=_digest(secret)).first():
         return found
     raise NotFound(
         _(

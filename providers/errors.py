@@ -21,7 +21,7 @@ None is a 500: they are not Rini's faults. `retryable` says whether the same cal
 from __future__ import annotations
 
 from rini.errors import RiniError
-from rini.translation import gettext_noop
+from rini.translation import gettext, gettext_noop
 
 
 class ProviderError(RiniError):
@@ -92,3 +92,9 @@ class ProviderFailed(ProviderError):
     status = 502
     code = "provider_failed"
     retryable = True
+
+
+def broken_off(provider: str) -> ProviderFailed:
+    """The error of an answer that ended without its vendor's end mark."""
+    told = gettext("%(provider)s broke off its answer.") % {"provider": provider}
+    return ProviderFailed(told, code="incomplete")

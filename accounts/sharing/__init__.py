@@ -1,0 +1,1 @@
+"""Who else may see and change what somebody owns, whatever it is."""

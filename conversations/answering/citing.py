@@ -13,7 +13,7 @@ from typing import Any
 
 from conversations.answering.events import EventType, JournalEvent
 
-_LONGEST = 24
+_LONGEST = 100
 """Characters of what may still become a citation."""
 _TOKEN = re.compile(
     r"(?P<fence>```|~~~)|(?P<code>`)|(?P<line>\n)"

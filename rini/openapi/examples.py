@@ -261,18 +261,18 @@ ANSWERS: dict[tuple[str, str], Any] = {
     ("post", "/api/chat/{conversation_id}/"): {"data": '{"event":"message","data":"안녕"}'},
     ("post", "/api/rag/kb/create/"): _done("Knowledge base created", kb_id=_ID),
     ("get", "/api/rag/kb/list/"): _done(
-        "1 knowledge bases",
+        "Knowledge bases: 1",
         kbs=[{"kb_id": _ID, "kb_name": "취업규칙", "embedding_model": "zhipu-embedding-3"}],
     ),
     ("post", "/api/rag/kb/delete/"): _done("Knowledge base deleted"),
-    ("post", "/api/rag/doc/upload/"): _done("Document uploaded: 12 chunks", doc_id=_ID),
+    ("post", "/api/rag/doc/upload/"): _done("Document uploaded, in chunks: 12", doc_id=_ID),
     ("get", "/api/rag/doc/list/"): _done(
-        "1 documents",
+        "Documents: 1",
         docs=[{"doc_id": _ID, "kb_id": _ID, "doc_name": "취업규칙.pdf", "file_type": "pdf"}],
     ),
     ("post", "/api/rag/doc/delete/"): _done("Document deleted"),
     ("post", "/api/rag/retrieve/"): _done(
-        "1 results",
+        "Results: 1",
         results=[
             {
                 "content": "연차 휴가는 일 년에 십오 일입니다.",
@@ -284,7 +284,7 @@ ANSWERS: dict[tuple[str, str], Any] = {
     ),
     ("post", "/api/rag/chat/"): {"data": '{"event":"message","data":"십오 일 [1]"}'},
     ("get", "/api/rag/models/"): _done(
-        "2 models", models=["zhipu-embedding-3", "offline/multilingual-e5-small"]
+        "Models: 2", models=["zhipu-embedding-3", "offline/multilingual-e5-small"]
     ),
     ("get", "/documents/{id}/file/"): "(the bytes of the document)",
     ("post", "/chat/"): {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 from uuid import UUID
 
@@ -10,13 +11,12 @@ import httpx
 import openai
 import pytest
 
-from billing.models import Hold, UsageRecord
+from billing.models import UsageRecord
 from conversations.models import Generation, Message, Session
 from tests.billing.ledger_world import budget
 from tests.conftest import User
 from tests.conversations.conftest import add_keys, eventually
 from tests.dialects.openai_client import CLAUDE, GEMINI, GPT, alices, client_of
-from tests.rini_server import RiniServer
 from tests.vendors.script import Cut, Failure, Script, Tokens, ToolCall
 from tests.vendors.stage import Stage
 
@@ -249,6 +249,18 @@ def test_pictures_go_to_the_model_and_those_of_results_behind_them(
     assert messages[4]["content"][0]["image_url"]["url"] == picture
 
 
+def test_a_format_that_is_null_is_the_usual_one(alices: openai.OpenAI, stage: Stage) -> None:
+    nothing: Any = {"text": {"format": None}, "reasoning": {"effort": None}}
+    assert alices.responses.create(model=GPT, input="말", **nothing).status == "completed"
+
+
+def test_what_was_refused_before_is_told_to_the_model(alices: openai.OpenAI, stage: Stage) -> None:
+    refused: Any = {"role": "assistant", "content": [{"type": "refusal", "refusal": "못 해요"}]}
+    items: list[Any] = [{"role": "user", "content": "해 줘"}, refused]
+    alices.responses.create(model=GPT, input=[*items, {"role": "user", "content": "왜?"}])
+    assert "못 해요" in told(stage)
+
+
 # -- in the background ----------------------------------------------------------------------------
 
 
@@ -284,6 +296,55 @@ def test_a_response_in_the_background_is_asked_for_and_cancelled(
     assert cancelled.status == "cancelled"
     assert alices.responses.retrieve(begun.id).status == "cancelled"
     assert stage.wait_for_call().wait_closed(5)
+
+
+def test_nothing_follows_a_response_that_is_still_being_written(
+    alices: openai.OpenAI, stage: Stage
+) -> None:
+    stage.next(SLOW)
+    begun = alices.responses.create(model=GPT, input="길게", background=True)
+    with pytest.raises(openai.BadRequestError):
+        alices.responses.create(model=GPT, input="그래서?", previous_response_id=begun.id)
+    alices.responses.cancel(begun.id)
+    assert alices.responses.create(
+        model=GPT, input="그래서?", previous_response_id=begun.id
+    ).previous_response_id
+
+
+def test_responses_that_come_at_once_to_a_conversation_stand_on_one_thread(
+    alices: openai.OpenAI, stage: Stage
+) -> None:
+    conversation = alices.conversations.create().id
+    with ThreadPoolExecutor(8) as threads:
+        list(
+            threads.map(
+                lambda n: alices.responses.create(
+                    model=GPT, input=f"{n}번", conversation=conversation
+                ),
+                range(8),
+            )
+        )
+    parents = [m.parent_message_id for m in Message.objects.all()]
+    assert len(parents) == len(set(parents)) == 16
+
+
+def test_a_response_that_is_deleted_while_another_follows_it_breaks_nothing(
+    alices: openai.OpenAI, stage: Stage
+) -> None:
+    for _ in range(5):
+        first = alices.responses.create(model=GPT, input="첫째")
+
+        def follow(previous: str = first.id) -> int:
+            try:
+                alices.responses.create(model=GPT, input="둘째", previous_response_id=previous)
+            except openai.APIStatusError as error:
+                return error.status_code
+            return 200
+
+        with ThreadPoolExecutor(2) as threads:
+            status = threads.submit(follow)
+            threads.submit(alices.responses.delete, first.id).result()
+        assert status.result() in {200, 400}
 
 
 def test_only_what_runs_in_the_background_is_cancelled(alices: openai.OpenAI, stage: Stage) -> None:
@@ -492,6 +553,28 @@ def test_an_answer_that_is_too_long_says_so(
         ({"text": {"format": {"type": "xml"}}}, "text.format.type"),
         ({"metadata": {"a": 1}}, "metadata.a"),
         ({"stream": "yes"}, "stream"),
+        ({"service_tier": []}, "service_tier"),
+        ({"temperature": "warm"}, "temperature"),
+        ({"text": {"verbosity": []}}, "text.verbosity"),
+        ({"reasoning": {"effort": {}}}, "reasoning.effort"),
+        ({"tool_choice": {"type": []}}, "tool_choice.type"),
+        ({"tool_choice": {"type": "function"}}, "tool_choice.name"),
+        ({"tool_choice": {"type": "allowed_tools", "tools": ["a"]}}, "tool_choice.tools[0].type"),
+        ({"tool_choice": {"type": "allowed_tools", "tools": [], "mode": []}}, "tool_choice.mode"),
+        (
+            {
+                "input": [
+                    {
+                        "type": "function_call",
+                        "call_id": "a",
+                        "name": "b",
+                        "arguments": "{}",
+                        "namespace": 3,
+                    }
+                ]
+            },
+            "input[0].namespace",
+        ),
     ],
 )
 def test_what_is_not_served_is_refused_by_its_name(
@@ -528,8 +611,3 @@ def test_tokens_are_counted_without_the_vendor(alices: openai.OpenAI, stage: Sta
     many = alices.responses.input_tokens.count(model=GPT, input="말 " * 100).input_tokens
     assert 0 < few < many
     assert not stage.calls
-
-
-def test_no_hold_is_left(alices: openai.OpenAI, server: RiniServer, stage: Stage) -> None:
-    alices.responses.create(model=GPT, input="말", store=False)
-    eventually(lambda: not Hold.objects.exists())

@@ -29,7 +29,7 @@ def test_it_is_loaded_at_the_start_where_a_key_needs_it(
 ) -> None:
     needing = start_server(STRANGE_API_KEY="sk-strange-0123456789")
     try:
-        eventually(lambda: has_loaded(needing), within=60)
+        assert eventually(lambda: has_loaded(needing), within=60)
     finally:
         Provider.objects.filter(slug="strange").delete()
 

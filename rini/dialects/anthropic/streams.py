@@ -10,13 +10,12 @@ from typing import Any
 import orjson
 
 from billing.usage import Usage
-from providers.errors import ProviderFailed
+from providers.errors import broken_off
 from providers.gateway import Call
 from providers.messages import MessagesCall
 from rini.dialects.anthropic.answers import Answer
 from rini.dialects.anthropic.failures import body_of
 from rini.errors import RiniError
-from rini.translation import gettext as _
 from rini.web import json_lines, sse
 from rini.web.api import known_error
 from rini.web.request_id import request_id
@@ -35,7 +34,7 @@ async def relayed(call: MessagesCall) -> Frames:
                 last = _type_of(raw)
                 yield sse.encode(json_lines.escaped(raw), event=last)
         if last != _LAST:
-            raise _broken_off(call)
+            raise broken_off(call.target.provider)
     except Exception as error:
         # The answer has begun: its end has to say what happened, whatever it was.
         if not last:
@@ -56,7 +55,7 @@ async def translated(call: Call, answer: Answer) -> Frames:
                 for event in answer.events(chunk):
                     yield _frame(event)
         if call.is_cut_off:
-            raise _broken_off(call)
+            raise broken_off(call.target.provider)
         for event in answer.ending(usage_of(call)):
             yield _frame(event)
     except Exception as error:
@@ -67,15 +66,7 @@ async def translated(call: Call, answer: Answer) -> Frames:
 
 def usage_of(call: Call) -> Usage:
     """What the call has used, as it was settled."""
-    record = call.record
-    if record is None:
-        return Usage()
-    return Usage(
-        input_tokens=record.input_tokens,
-        output_tokens=record.output_tokens,
-        cached_input_tokens=record.cached_input_tokens,
-        cache_write_tokens=record.cache_write_tokens,
-    )
+    return call.record.usage if call.record else Usage()
 
 
 def failure(error: RiniError) -> bytes:
@@ -92,8 +83,3 @@ def _type_of(raw: bytes) -> str:
     name = str(event.get("type", "message"))
     # It goes into a line of its own: a line end in it would begin another field.
     return name if name.isidentifier() else "message"
-
-
-def _broken_off(call: Call) -> ProviderFailed:
-    message = _("%(provider)s broke off its answer.") % {"provider": call.target.provider}
-    return ProviderFailed(message, code="incomplete")

@@ -69,7 +69,7 @@ def bases(found: Iterable[Base]) -> Json:
         }
         for base in found
     ]
-    return _done(f"{len(kbs)} knowledge bases", kbs=kbs)
+    return _done(f"Knowledge bases: {len(kbs)}", kbs=kbs)
 
 
 def base_deleted() -> Json:
@@ -77,7 +77,7 @@ def base_deleted() -> Json:
 
 
 def document_ready(document_id: UUID, chunks: int) -> Json:
-    return _done(f"Document uploaded: {chunks} chunks", doc_id=str(document_id))
+    return _done(f"Document uploaded, in chunks: {chunks}", doc_id=str(document_id))
 
 
 def document_accepted(document_id: UUID) -> Json:
@@ -95,7 +95,7 @@ def documents(found: Iterable[Document]) -> Json:
         }
         for document in found
     ]
-    return _done(f"{len(docs)} documents", docs=docs)
+    return _done(f"Documents: {len(docs)}", docs=docs)
 
 
 def document_deleted() -> Json:
@@ -112,13 +112,13 @@ def retrieved(found: Sequence[Found]) -> Json:
         }
         for one in found
     ]
-    return _done(f"{len(results)} results", results=results)
+    return _done(f"Results: {len(results)}", results=results)
 
 
 def models(names: Iterable[str]) -> Json:
     """The original's own names among them."""
     told = dict.fromkeys((*THEIR_MODELS, *map(their_name, names)))
-    return _done(f"{len(told)} models", models=list(told))
+    return _done(f"Models: {len(told)}", models=list(told))
 
 
 def _done(message: str, **fields: Any) -> Json:

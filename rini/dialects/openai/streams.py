@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 
-from providers.errors import ProviderFailed
+from providers.errors import broken_off
 from providers.gateway import Call
 from rini.dialects.openai.failures import body_of
 from rini.dialects.openai.translate import Relay, event
 from rini.errors import RiniError
-from rini.translation import gettext as _
 from rini.web.api import known_error
 
 Frames = AsyncGenerator[bytes, None]
@@ -28,10 +27,7 @@ async def frames(call: Call, *, include_usage: bool) -> Frames:
                     began = True
                     yield frame
         if call.is_cut_off:
-            raise ProviderFailed(
-                _("%(provider)s broke off its answer.") % {"provider": call.target.provider},
-                code="incomplete",
-            )
+            raise broken_off(call.target.provider)
     except Exception as error:
         # The answer has begun: its end has to say what happened, whatever it was.
         if not began:

@@ -142,7 +142,13 @@ def _fields(body: Any) -> Json:
 
 def _settings(fields: Json) -> Json:
     settings = {name: fields.get(name, usual) for name, usual in _USUAL.items()}
-    text_or_none(settings["instructions"], "instructions")
+    for name in ("instructions", "service_tier", "user", "safety_identifier"):
+        text_or_none(settings[name], name)
+    for name in ("prompt_cache_key", "prompt_cache_retention"):
+        text_or_none(settings[name], name)
+    for name in ("temperature", "top_p"):
+        if settings[name] is not None and type(settings[name]) not in {int, float}:
+            raise invalid(name, _("Give a number."))
     tools.check(settings["tools"], settings["tool_choice"])
     if settings["top_logprobs"] != 0:
         raise invalid("top_logprobs", _("Only 0 is served here."))
@@ -150,7 +156,11 @@ def _settings(fields: Json) -> Json:
     for name in ("text", "reasoning"):
         if not isinstance(settings[name], dict):
             raise invalid(name, _("Give an object."))
-    _check_format(settings["text"].get("format") or {})
+        settings[name] = {n: value for n, value in settings[name].items() if value is not None}
+    _check_format(settings["text"].get("format", {}))
+    if "verbosity" in settings["text"]:
+        one_of(settings["text"]["verbosity"], "text.verbosity", ("low", "medium", "high"))
+    text_or_none(settings["reasoning"].get("effort"), "reasoning.effort")
     for name in ("max_output_tokens", "max_tool_calls"):
         value = settings[name]
         if value is not None and (type(value) is not int or value < 1):

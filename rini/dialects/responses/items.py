@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
-from rini.dialects.responses.wrong import invalid, one_of, text
+from rini.dialects.responses.wrong import invalid, one_of, text, text_or_none
 from rini.translation import gettext as _
 
 Json = dict[str, Any]
@@ -44,8 +44,9 @@ def texts_of(item: Mapping[str, Any]) -> Iterator[str]:
     if isinstance(content, str):
         yield content
     for part in content if isinstance(content, list) else ():
-        if isinstance(part, Mapping) and isinstance(part.get("text"), str):
-            yield part["text"]
+        said = part.get("text", part.get("refusal"))
+        if isinstance(said, str):
+            yield said
 
 
 def _checked(item: object, where: str) -> Json:
@@ -80,11 +81,13 @@ def _check_parts(parts: object, where: str) -> None:
 
 
 def _check_call(item: Json, where: str) -> None:
+    text_or_none(item.get("namespace"), f"{where}.namespace")
     for name in ("call_id", "name", "arguments"):
         text(item.get(name), f"{where}.{name}")
 
 
 def _check_custom_call(item: Json, where: str) -> None:
+    text_or_none(item.get("namespace"), f"{where}.namespace")
     for name in ("call_id", "name", "input"):
         text(item.get(name), f"{where}.{name}")
 

@@ -17,7 +17,7 @@ from billing.purposes import Purpose
 from conversations.answering import answers, generation, stopping
 from conversations.answering.turn import Turn
 from providers import catalogue, token_counts
-from providers.errors import ProviderFailed
+from providers.errors import broken_off
 from providers.events import events_of
 from providers.gateway import Call, check_size
 from providers.types import Finished
@@ -193,8 +193,7 @@ async def _passing(request: Request, begun: Begun, call: Call) -> HttpResponse:
         list(answer.events(event))
         reason = event.reason if isinstance(event, Finished) else reason
     if reason == "incomplete":
-        told = _("%(provider)s broke off its answer.") % {"provider": call.target.provider}
-        raise ProviderFailed(told, code="incomplete")
+        raise broken_off(call.target.provider)
     cost = dollars(call.record.cost_nano) if call.record else None
     headers = {} if cost is None else {"x-rini-cost": cost}
     return json_response(streams.ended(response, answer, call, reason).json(), headers=headers)

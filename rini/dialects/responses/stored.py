@@ -31,7 +31,7 @@ from rini.dialects.responses.asked import Asked
 from rini.dialects.responses.response import RUNNING, Response, status_of
 from rini.dialects.responses.tools import names_of
 from rini.dialects.responses.wrong import invalid
-from rini.errors import NotFound
+from rini.errors import Forbidden, NotFound
 from rini.text import storable_value
 from rini.translation import gettext as _
 
@@ -47,27 +47,51 @@ class Place:
     parent_id: int | None
 
 
-def place_of(user: User, asked: Asked) -> Place:
-    """Raises `InvalidInput` for a response, or a conversation, that is not the user's."""
+def place_of(user: User, asked: Asked, *, locked: bool = False) -> Place:
+    """The place of a response; if it is `locked`, nobody else changes its session's tree until the
+    end of the transaction.
+
+    Raises `InvalidInput` for a response, or a conversation, that is not the user's, and for a
+    response that is still being written.
+    """
     if asked.previous:
-        return _below(user, asked.previous)
+        return _below(user, asked.previous, locked=locked)
     if asked.conversation is None:
         return Place(None, None)
-    session = Session.objects.owned_by(user).filter(id=asked.conversation).first()
+    session = _session(user, asked.conversation, locked=locked)
     if session is None:
         told = _("Conversation conv_%(id)s not found.") % {"id": asked.conversation.hex}
         raise invalid("conversation", told)
     return Place(session, session.active_message_id)
 
 
-def _below(user: User, response_id: UUID) -> Place:
-    generation = _generations(user).filter(id=response_id, response__is_deleted=False).first()
+def _below(user: User, response_id: UUID, *, locked: bool) -> Place:
+    generation = _previous(user, response_id)
+    if generation and locked:  # it may have been deleted meanwhile, and its session too
+        session = _session(user, generation.session_id, locked=True)
+        generation = _previous(user, response_id) if session else None
     if generation is None:
         told = _("Previous response with id “resp_%(id)s” not found.") % {"id": response_id.hex}
         error = invalid("previous_response_id", told)
         error.code = "previous_response_not_found"
         raise error
+    if generation.status == GenerationStatus.RUNNING:
+        told = _("The previous response is still being written: wait for it, or cancel it.")
+        raise invalid("previous_response_id", told)
     return Place(generation.session, generation.assistant_message_id)
+
+
+def _previous(user: User, response_id: UUID) -> Generation | None:
+    found = _generations(user).filter(id=response_id, response__is_deleted=False)
+    return found.select_related("session").first()
+
+
+def _session(user: User, session_id: UUID, *, locked: bool) -> Session | None:
+    try:
+        find_session = transcript.locked_session if locked else transcript.session_of
+        return find_session(user, session_id)
+    except (NotFound, Forbidden):
+        return None
 
 
 def context(place: Place) -> list[Json]:
@@ -81,7 +105,9 @@ def items_of(path: Sequence[Message]) -> list[Json]:
     """The items that messages are, those with all that vendors want back."""
     ids = [message.pk for message in path]
     asked = models.Response.objects.filter(generation__assistant_message__in=ids)
-    by_answer = {row.generation.assistant_message_id: row for row in asked.select_related()}
+    by_answer = {
+        row.generation.assistant_message_id: row for row in asked.select_related("generation")
+    }
     by_question = {row.generation.user_message_id: row for row in by_answer.values()}
     found: list[Json] = []
     for message in path:
@@ -96,22 +122,15 @@ def items_of(path: Sequence[Message]) -> list[Json]:
 
 def open_response(caller: Caller, asked: Asked) -> Turn:
     """Store a response that is to be written. Raises as `opening.open_turn`, and `place_of`."""
-    place = place_of(caller.user, asked)
     given = storable_value(asked.items)
-    shown = items.shown(given)
-    room.take(
-        caller.user.pk,
-        shown,
-        session_id=place.session.id if place.session else None,
-        messages=2,
-        size=len(orjson.dumps(given)),
-    )
+    shown, size = items.shown(given), len(orjson.dumps(given))
     with transaction.atomic():
-        session = place.session
-        if session:
-            transcript.locked_session(caller.user, session.id)
-        else:
-            session = Session.objects.create(user=caller.user, memory_mode=MemoryMode.DISABLED)
+        place = place_of(caller.user, asked, locked=True)
+        session_id = place.session.id if place.session else None
+        room.take(caller.user.pk, shown, session_id=session_id, messages=2, size=size)
+        session = place.session or Session.objects.create(
+            user=caller.user, memory_mode=MemoryMode.DISABLED
+        )
         route = transcript.route(caller, None, asked.model)
         chat = request.chat_request(route, asked.settings, [*context(place), *given])
         check_size(chat)
@@ -267,12 +286,12 @@ def _error(generation: Generation) -> Json:
 
 
 def _usage(message: Message) -> Usage:
-    rows = list(UsageRecord.objects.filter(message_id=message.pk))
+    used = [row.usage for row in UsageRecord.objects.filter(message_id=message.pk)]
     return Usage(
         input_tokens=message.prompt_tokens,
         output_tokens=message.completion_tokens,
-        cached_input_tokens=_sum(row.cached_input_tokens for row in rows),
-        reasoning_tokens=_sum(row.reasoning_tokens for row in rows),
+        cached_input_tokens=_sum(usage.cached_input_tokens for usage in used),
+        reasoning_tokens=_sum(usage.reasoning_tokens for usage in used),
     )
 
 

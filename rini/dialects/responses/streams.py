@@ -14,12 +14,12 @@ from accounts.models import User
 from conversations.answering import answers, journal
 from conversations.answering.events import EventType, JournalEvent
 from conversations.answering.generation import Running
+from providers.errors import broken_off
 from providers.gateway import Call
 from providers.types import Event, Finished, ReasoningDelta, TextDelta, ToolCallDelta
 from rini.dialects.openai.failures import body_of
 from rini.dialects.responses import output, stored
 from rini.dialects.responses.answer import Answer
-from rini.dialects.responses.ending import usage_of
 from rini.dialects.responses.response import Response, status_of
 from rini.errors import RiniError
 from rini.storage.database import in_database
@@ -59,8 +59,7 @@ def ended(
     is_cut = failure is not None or reason == "incomplete"
     status, incomplete = status_of(reason, is_cut=is_cut)
     if is_cut and failure is None:
-        provider = call.target.provider
-        failure = {"code": "server_error", "message": f"{provider} broke off its answer."}
+        failure = body_of(broken_off(call.target.provider))["error"]
     error = failure and {"code": failure["code"], "message": failure["message"]}
     items = answer.items(output.COMPLETED if status == "completed" else output.INCOMPLETE)
     return replace(
@@ -69,7 +68,7 @@ def ended(
         incomplete=incomplete,
         error=error,
         output=items,
-        usage=usage_of(call.record),
+        usage=call.record.usage if call.record else None,
         ended_at=time(),
     )
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import orjson
 
-from rini.dialects.responses.wrong import invalid, one_of, text
+from rini.dialects.responses.wrong import invalid, one_of, text, text_or_none
 from rini.translation import gettext as _
 
 Json = dict[str, Any]
@@ -46,9 +46,28 @@ def check(tools: object, choice: object) -> None:
         one_of(choice, "tool_choice", _MODES)
     elif not isinstance(choice, Mapping):
         raise invalid("tool_choice", _("Give a text or an object."))
-    elif choice.get("type") not in {"function", "custom", "allowed_tools"}:
-        told = _("Tools of the type %(kind)s are not served here.") % {"kind": choice.get("type")}
-        raise invalid("tool_choice.type", told)
+    else:
+        _check_choice(choice)
+
+
+def _check_choice(choice: Mapping[str, Any]) -> None:
+    kind = choice.get("type")
+    if kind == "allowed_tools":
+        one_of(choice.get("mode", "auto"), "tool_choice.mode", ("auto", "required"))
+        named = choice.get("tools")
+        if not isinstance(named, list):
+            raise invalid("tool_choice.tools", _("Give a list of tools."))
+        for i, tool in enumerate(named):
+            _check_named(tool, f"tool_choice.tools[{i}]")
+    else:
+        _check_named(choice, "tool_choice")
+
+
+def _check_named(tool: object, where: str) -> None:
+    """Of a tool that is named among others: its kind, its name, and its namespace if it has one."""
+    _check_tool(tool, where, ("function", "custom"))
+    if isinstance(tool, Mapping):
+        text_or_none(tool.get("namespace"), f"{where}.namespace")
 
 
 def _check_tool(tool: object, where: str, kinds: Sequence[str]) -> None:
@@ -69,15 +88,13 @@ def as_chat(settings: Mapping[str, Any]) -> Json:
     """The chat format's ``tools``, ``tool_choice`` and ``parallel_tool_calls``; empty for none."""
     choice, told = settings["tool_choice"], [_function(*one) for one in _every(settings["tools"])]
     if isinstance(choice, Mapping) and choice.get("type") == "allowed_tools":
-        named = choice.get("tools")
-        one_by_one = named if isinstance(named, list) else []
-        allowed = {joined(one.get("namespace"), str(one.get("name"))) for one in one_by_one}
+        allowed = {joined(one.get("namespace"), one["name"]) for one in choice["tools"]}
         told = [tool for tool in told if tool["function"]["name"] in allowed]
         choice = choice.get("mode", "auto")
     if not told:
         return {}
     if isinstance(choice, Mapping):
-        name = joined(choice.get("namespace"), str(choice.get("name")))
+        name = joined(choice.get("namespace"), choice["name"])
         choice = {"type": "function", "function": {"name": name}}
     fields: Json = {"tools": told} | ({} if choice == "auto" else {"tool_choice": choice})
     return fields | ({} if settings["parallel_tool_calls"] else {"parallel_tool_calls": False})

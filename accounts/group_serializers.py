@@ -64,7 +64,7 @@ class InvitationSerializer(serializers.ModelSerializer[Invitation]):
     group_id = serializers.UUIDField(read_only=True)
     group_name = serializers.CharField(source="group.name", read_only=True)
     user_id = serializers.UUIDField(read_only=True, allow_null=True)
-    username = serializers.CharField(source="user.username", read_only=True, default=None)
+    username = serializers.CharField(source="user.username", read_only=True, allow_null=True)
 
     class Meta:
         model = Invitation

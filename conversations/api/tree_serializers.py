@@ -87,8 +87,8 @@ class HitSerializer(serializers.Serializer[Any]):
 
     session_id = serializers.UUIDField(source="session.id")
     session_alias = serializers.CharField(source="session.alias")
-    message_id = serializers.IntegerField(source="message.id", default=None)
-    role = serializers.CharField(source="message.role", default=None)
+    message_id = serializers.IntegerField(source="message.id", default=None, allow_null=True)
+    role = serializers.CharField(source="message.role", default=None, allow_null=True)
     snippet = serializers.CharField(help_text="The text around the first thing found.")
     rank = serializers.FloatField(help_text="Higher is better; comparable within one search.")
     created_at = serializers.DateTimeField()

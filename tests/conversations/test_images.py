@@ -78,6 +78,9 @@ def _texts(value: Any) -> Iterator[str]:
 
 @pytest.fixture(autouse=True)
 def _no_files() -> Iterator[None]:
+    """What a table forgets in a moment leaves its files to the daily sweep."""
+    for path in files():
+        path.unlink()
     yield
     for path in files():
         path.unlink()

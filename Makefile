@@ -6,6 +6,8 @@ DEVELOP := .venv/installed-requirements-dev.txt
 LOCK := uv pip compile --universal --python-version 3.11 --generate-hashes --no-header \
   --no-emit-index-url --no-emit-find-links
 CODE := manage.py rini accounts billing providers memory knowledge conversations tests benchmarks
+# The tests wait much: three processes of them, each with servers of its own, keep two cores busy.
+PROCESSES := 3
 
 # The texts of people's languages: the .po files are written by hand, the .mo files built from them.
 LANGUAGES := $(wildcard rini/locale/*/LC_MESSAGES/django.po)
@@ -24,7 +26,7 @@ run: $(RUN) $(BUILT_LANGUAGES) ## start Rini with its own PostgreSQL and Valkey;
 	@exec $(PYTHON) manage.py up
 
 test: lint $(BUILT_LANGUAGES) ## check everything (arguments for pytest: make test ARGS='-k money')
-	@exec $(PYTHON) -m pytest $(ARGS)
+	@exec $(PYTHON) -m pytest --numprocesses $(PROCESSES) --dist loadfile $(ARGS)
 
 fuzz: $(DEVELOP) $(BUILT_LANGUAGES) ## ask every route much nonsense, for as long as it takes (FUZZ_EXAMPLES=200)
 	@FUZZ_EXAMPLES=$${FUZZ_EXAMPLES:-200} $(PYTHON) -m pytest tests/fuzzing -x -s

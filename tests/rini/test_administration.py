@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import uuid
 from collections.abc import Iterator
 from typing import Any
 
@@ -21,6 +20,7 @@ from tests.vendors.script import Script
 from tests.vendors.stage import Stage
 
 BUDGET = {"limit_nano": "5", "period": "month", "timezone": "Asia/Seoul", "hard": "on"}
+NOBODY = "00000000-0000-4000-8000-000000000000"
 
 
 @pytest.fixture
@@ -46,7 +46,7 @@ def test_a_budget_is_given_to_a_user_by_name_address_or_id(
 
 @pytest.mark.parametrize(
     ("scope", "subject"),
-    [("user", "아무도"), ("user", str(uuid.uuid4())), ("token", str(uuid.uuid4())), ("token", "x")],
+    [("user", "아무도"), ("user", NOBODY), ("token", NOBODY), ("token", "x")],
 )
 def test_a_budget_for_nobody_is_refused(browser: AdminBrowser, scope: str, subject: str) -> None:
     answer = browser.submit(

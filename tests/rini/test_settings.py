@@ -176,6 +176,7 @@ def test_what_operators_write_is_understood(
 @pytest.mark.parametrize(
     "form",
     [KEY, KEY.translate(str.maketrans("+/", "-_")), KEY.rstrip("="), f"{KEY} , {KEY}"],
+    ids=["usual", "for URLs", "without padding", "two"],  # the same in every process of a run
 )
 def test_master_keys_are_taken_in_either_alphabet(form: str) -> None:
     settings_with(RINI_API_MASTER_KEY=form)

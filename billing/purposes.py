@@ -13,3 +13,5 @@ class Purpose(StrEnum):
     """What no longer fits into a prompt, told shortly."""
     TITLE = "title"
     """A name for a session."""
+    MEMORY = "memory"
+    """What is worth remembering of a conversation."""

@@ -6,6 +6,21 @@ from typing import Any
 
 _ID = "3f2b8a54-6c1d-4f0e-9b57-2a4d8c6e1f90"
 _TIME = "2026-03-01T09:30:00Z"
+_ENTRY = {
+    "id": 17,
+    "session_id": _ID,
+    "memory_type": "User Instruction",
+    "scope": "Session",
+    "content": "답은 짧게.",
+    "source_message_ids": [4710],
+    "keywords": ["말투", "口調"],
+    "importance": 0.8,
+    "status": "superseded",
+    "origin": "manual",
+    "valid_until": _TIME,
+    "expires_at": "2027-01-01T00:00:00Z",
+    "superseded_by": 18,
+}
 
 EXAMPLES: dict[str, Any] = {
     "id": _ID,
@@ -88,6 +103,19 @@ EXAMPLES: dict[str, Any] = {
     "cost": "0.000123456",
     "citations": [],
     "tool_calls": [],
+    "memories": [{"id": 17, "score": 1.24, "tokens": 21}],
+    "recalled": {
+        "ids": [17],
+        "memories": [{"id": 17, "score": 1.24, "tokens": 21}],
+        "messages": [{"message_id": 4321, "session_id": _ID, "score": 0.41}],
+    },
+    "at": _TIME,
+    "source_message_ids": [4710],
+    "message_ids": [4710, 4711],
+    "imported": 12,
+    "unchanged": 3,
+    "valid_from": _TIME,
+    "valid_until": _TIME,
     "llm_params": {"temperature": 0.7, "max_tokens": 256},
     "input": ["안녕하세요", "你好"],
     "detail": "Session 3f2b8a54-6c1d-4f0e-9b57-2a4d8c6e1f90 not found.",
@@ -347,5 +375,16 @@ OF_COMPONENTS: dict[str, dict[str, Any]] = {
         "message": "연차는 며칠인가요?",
         "top_k": 5,
     },
+    "Memory": _ENTRY,
+    "NewMemory": _ENTRY,
+    "PatchedMemoryChange": _ENTRY,
+    "Change": {
+        "id": 31,
+        "memory_id": 17,
+        "change": "edited",
+        "origin": "manual",
+        "before": {"content": "답은 길게."},
+    },
+    "MemoryFile": {"memories": [_ENTRY]},
     "ConversationRagNewConversation": {"model": "glm-4.6", "api_key": "sk-…"},
 }

@@ -18,7 +18,7 @@ from accounts import security_log
 from accounts.admin.links import user_column
 from accounts.models import EventName
 from providers import keys, reachability
-from providers.models import ApiKey, Model, Provider
+from providers.models import ApiKey, Model, ModelKind, Provider
 from rini.admin import ReadOnlyAdmin
 from rini.secrets import sealed
 from rini.secrets.crypto import SealBroken
@@ -113,8 +113,33 @@ class ProviderAdmin(admin.ModelAdmin[Provider]):
         return format_html("{} {}", _("set"), f"…{value.last4}" if value and value.last4 else "")
 
 
+class ModelForm(forms.ModelForm[Model]):
+    class Meta:
+        model = Model
+        fields = (
+            *("provider", "name", "kind", "context_window", "max_output_tokens", "dimensions"),
+            *("vision", "tools", "fallbacks", "enabled"),
+        )
+
+    def clean_fallbacks(self) -> list[str]:
+        """Chat models by their full names. One that is not in the catalogue needs a provider that
+        takes any."""
+        names: list[str] = self.cleaned_data["fallbacks"]
+        for name in names:
+            slug, _slash, model = name.partition("/")
+            known = Model.objects.filter(provider=slug, name=model, kind=ModelKind.CHAT)
+            takes_any = Provider.objects.filter(slug=slug, any_model=True)
+            if not model or not (known.exists() or takes_any.exists()):
+                raise forms.ValidationError(
+                    _("There is no chat model “%(name)s”; “openai/gpt-4.1-mini” is one."),
+                    params={"name": name},
+                )
+        return names
+
+
 @admin.register(Model)
 class ModelAdmin(admin.ModelAdmin[Model]):
+    form = ModelForm
     list_display = (
         *("name", "provider", "kind", "context_window", "max_output_tokens"),
         *("vision", "tools", "enabled", "edited"),
@@ -127,8 +152,10 @@ class ModelAdmin(admin.ModelAdmin[Model]):
     def save_model(
         self, request: HttpRequest, obj: Model, form: forms.ModelForm[Model], change: bool
     ) -> None:
-        """What an operator has saved, a refresh of the catalogue leaves as it is."""
-        obj.edited = True
+        """What an operator has saved, a refresh of the catalogue leaves as it is. It knows of no
+        fallbacks."""
+        if not change or set(form.changed_data) != {"fallbacks"}:
+            obj.edited = True
         super().save_model(request, obj, form, change)
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from uuid import UUID
 
+import structlog
 from django.conf import settings
 from django.utils import timezone
 
@@ -14,9 +16,11 @@ from providers import access, keys
 from providers.models import Model, ModelKind, Provider
 from providers.naming import find_model, invalid
 from providers.types import Target
-from rini.errors import Forbidden
+from rini.errors import Forbidden, InvalidInput, RiniError
 from rini.secrets.secret import Secret
 from rini.translation import gettext as _
+
+log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +36,12 @@ class Route:
     dimensions: int | None
     vision: bool
     tools: bool
+    fallbacks: tuple[Target, ...] = ()
+
+    @property
+    def targets(self) -> tuple[Target, ...]:
+        """Where it goes, in the order in which they are asked (see `providers.fallbacks`)."""
+        return (self.target, *self.fallbacks)
 
 
 def resolve(
@@ -42,11 +52,13 @@ def resolve(
     kind: str = ModelKind.CHAT,
     session_id: UUID | None = None,
     usual: str | None = None,
+    fallbacks: Sequence[str] | None = None,
 ) -> Route:
     """The route for what a caller named (see `providers.naming`); a session may have its own key.
 
     Where neither a provider nor a model is named it is the `usual` model, else the default one,
-    else what there is a key for (`access.usual_model`).
+    else what there is a key for (`access.usual_model`). `fallbacks` are those that a caller names;
+    None: the operator's.
     Raises `InvalidInput` with a message on the field ``provider`` or ``model``, `Forbidden` for a
     model that the caller's token is not for, `ProviderKeyMissing`, and `SealBroken`.
     """
@@ -55,23 +67,48 @@ def resolve(
     if not model:
         raise invalid("model", "invalid_input", _("Name a model, “provider/model” for instance."))
     row = find_model(caller, provider, model, kind)
-    _check(caller, row, kind)
-    key = keys.key_for(caller.user, row.provider, session_id)
-    now = timezone.now()
     return Route(
-        target=replace(
-            target_of(row.provider, row.name, key),
-            max_output_tokens=row.max_output_tokens,
-            context_window=row.context_window,
-            is_billed=pricing.is_billed(row.provider_id, row.name, now),
-            priced_tiers=pricing.tiers(row.provider_id, row.name, now),
-        ),
+        target=_target(caller, row, kind, session_id),
         context_window=row.context_window,
         max_output_tokens=row.max_output_tokens,
         dimensions=row.dimensions,
         vision=row.vision,
         tools=row.tools,
+        fallbacks=tuple(_fallbacks(caller, row, fallbacks, session_id)),
     )
+
+
+def _target(caller: Caller, row: Model, kind: str, session_id: UUID | None) -> Target:
+    _check(caller, row, kind)
+    key = keys.key_for(caller.user, row.provider, session_id)
+    now = timezone.now()
+    return replace(
+        target_of(row.provider, row.name, key),
+        max_output_tokens=row.max_output_tokens,
+        context_window=row.context_window,
+        is_billed=pricing.is_billed(row.provider_id, row.name, now),
+        priced_tiers=pricing.tiers(row.provider_id, row.name, now),
+    )
+
+
+def _fallbacks(
+    caller: Caller, first: Model, named: Sequence[str] | None, session_id: UUID | None
+) -> Iterator[Target]:
+    """What a caller names has to be right; of the operator's, those that the caller can use."""
+    known = {str(first)}
+    for place, name in enumerate(first.fallbacks if named is None else named):
+        try:
+            row = find_model(caller, None, name, ModelKind.CHAT)
+            if str(row) not in known:
+                known.add(str(row))
+                yield _target(caller, row, ModelKind.CHAT, session_id)
+        except InvalidInput as error:
+            if named is not None:
+                raise invalid(f"fallbacks[{place}]", error.code, error.detail) from None
+            log.warning("a fallback cannot be used", model=str(first), fallback=name)
+        except RiniError:
+            if named is not None:
+                raise
 
 
 def target_of(provider: Provider, model: str, key: Secret | None) -> Target:

@@ -53,7 +53,7 @@ class Embedding(Metered):
             status = UsageStatus.STOPPED
             raise
         except ProviderError as error:
-            self._failed(error)
+            await self._failed(error)
             raise
         finally:
             await self._settle(status)

@@ -12,6 +12,7 @@ from dataclasses import replace
 
 from providers import demands
 from providers.types import ChatRequest, Target
+from providers.vendors import vendor
 
 _OPENAI = frozenset(("openai", "azure"))
 _REASONING = re.compile(r"(?:^|/)(?:o\d|gpt-[5-9](?!.*-chat))")
@@ -30,3 +31,14 @@ def fitted(target: Target, request: ChatRequest) -> ChatRequest:
     if is_reasoning and "max_tokens" in params and "max_completion_tokens" not in params:
         params["max_completion_tokens"] = params.pop("max_tokens")
     return replace(request, params=params, usual={})
+
+
+def with_limit_of(target: Target, request: ChatRequest) -> ChatRequest:
+    """`request`, which was made for another model, with its limit by the name that this vendor
+    knows: another would limit nothing there."""
+    limits = demands.output_limits(request.params)
+    known = vendor(target.provider).output_limits
+    if not limits or limits.keys() & set(known):
+        return request
+    params = {name: value for name, value in request.params.items() if name not in limits}
+    return replace(request, params={**params, known[0]: max(limits.values())})

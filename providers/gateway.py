@@ -13,19 +13,17 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncGenerator, Callable, Sequence, Sized
-from contextlib import aclosing
+from contextlib import aclosing, asynccontextmanager
 from dataclasses import replace
 
 from django.conf import settings
 
-from accounts.authentication import Caller
 from billing.holds import Payer
 from billing.ledger import Outcome
 from billing.models import UsageSource, UsageStatus
-from billing.purposes import Purpose
 from billing.usage import Usage
-from providers import bounds, catalogue, demands, prompt_bound, token_counts
-from providers.errors import ProviderError
+from providers import bounds, demands, prompt_bound, token_counts
+from providers.errors import ProviderError, ProviderTimeout, broken_off
 from providers.events import ChunkReader, as_chunk
 from providers.fitting import fitted
 from providers.metering import COUNTED_AT_ONCE, Metered
@@ -34,16 +32,7 @@ from providers.pieces import Pieces
 from providers.thinking import thinks, tokens_in
 from providers.types import ChatRequest, Chunk, Completion, Event, Target
 from rini.storage.loops import uninterrupted
-
-
-def prepare(caller: Caller, provider: str | None, model: str | None, request: ChatRequest) -> Call:
-    """The call for what a caller asked. Needs the database.
-
-    Raises as `catalogue.resolve`, and `InvalidInput` for a request that holds too much.
-    """
-    check_size(request)
-    route = catalogue.resolve(caller, provider=provider, model=model)
-    return Call(route.target, request, Payer.of(caller, Purpose.CHAT))
+from rini.translation import gettext as _
 
 
 def check_size(request: ChatRequest) -> None:
@@ -67,6 +56,8 @@ class Call(Metered):
         demands.check_target(target, request.params)
         super().__init__(target, payer, placed)
         self.request = with_a_limit(target, fitted(target, request))
+        self.patience: float | None = None
+        """Seconds until something of the answer has come; None: as long as its wire waits."""
         self._reader = ChunkReader()
         self._first_token_at: float | None = None
         self._thinks = thinks(target, request.params)
@@ -77,17 +68,32 @@ class Call(Metered):
 
         Close it (`contextlib.aclosing`) when you stop reading early.
         """
+        came = False
         async with aclosing(self._metered()) as pieces:
-            async for _, events in pieces:
+            async for __, events in pieces:
                 for event in events:
+                    came = True
                     yield event
+        self._check(came=came)
         yield self._reader.finish()
 
     async def chunks(self) -> AsyncGenerator[Chunk, None]:
-        """The answer as the vendor's own chunks, in OpenAI's format; otherwise like `events`."""
+        """The answer as the vendor's own chunks, in OpenAI's format; otherwise like `events`.
+
+        Where others may be asked in its place (`patience`), chunks that say nothing yet wait for
+        the first that does.
+        """
+        held: list[Chunk] = []
+        is_held = self.patience is not None
         async with aclosing(self._metered()) as pieces:
-            async for chunk, _ in pieces:
-                yield chunk
+            async for chunk, events in pieces:
+                held.append(chunk)
+                is_held = is_held and not events
+                while held and not is_held:
+                    yield held.pop(0)
+        self._check(came=not is_held)
+        for chunk in held:
+            yield chunk
 
     async def completion(self) -> Completion:
         """The vendor's whole answer, in OpenAI's format. Raises `ProviderError`."""
@@ -95,14 +101,15 @@ class Call(Metered):
         await self._place()
         status = UsageStatus.FAILED
         try:
-            completion = await self._complete()
+            async with self._patient():
+                completion = await self._complete()
             self._read(as_chunk(completion))  # one reader of usage for streams and whole answers
             status = self._status()
         except asyncio.CancelledError:
             status = UsageStatus.STOPPED
             raise
         except ProviderError as error:
-            self._failed(error)
+            await self._failed(error)
             raise
         finally:
             await self._settle(status)
@@ -124,7 +131,7 @@ class Call(Metered):
         status = UsageStatus.FAILED  # in every ending that nobody has foreseen
         pieces = Pieces(self._stream(), lasting=self._thinks)
         try:
-            while (chunk := await pieces.next()) is not None:
+            while (chunk := await self._next(pieces)) is not None:
                 yield chunk, self._read(chunk)
             status = self._status()
         # A reader leaves in two ways: its task is cancelled, or it closes this generator.
@@ -133,12 +140,37 @@ class Call(Metered):
             await uninterrupted(self._read_on(pieces))
             raise
         except ProviderError as error:
-            self._failed(error)
+            await self._failed(error)
             raise
         finally:
             # The vendor first: it writes on, and is paid, while settling may wait for the database.
             await uninterrupted(pieces.close())
             await self._settle(status)
+
+    def _check(self, *, came: bool) -> None:
+        """Raise `ProviderFailed` for a stream that was cut before it said anything, where others
+        may be asked in its place."""
+        if not came and self.patience is not None and self.is_cut_off:
+            raise broken_off(self.target.provider)
+
+    async def _next(self, pieces: Pieces) -> Chunk | None:
+        if self.patience is None or self._first_token_at is not None:
+            return await pieces.next()
+        async with self._patient():
+            return await pieces.next()
+
+    @asynccontextmanager
+    async def _patient(self) -> AsyncGenerator[None, None]:
+        """Wait no longer than there is patience since the call began. Raises `ProviderTimeout`."""
+        left = None if self.patience is None else self._began + self.patience - time.monotonic()
+        try:
+            async with asyncio.timeout(left):
+                yield
+        except TimeoutError:
+            raise ProviderTimeout(
+                _("%(provider)s did not answer in time. Try again later.")
+                % {"provider": self.target.provider}
+            ) from None
 
     async def _read_on(self, pieces: Pieces) -> None:
         """Whoever leaves before the end has the thinking billed: the usage is worth a moment."""

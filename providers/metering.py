@@ -15,7 +15,7 @@ from billing import holds
 from billing.holds import Payer
 from billing.ledger import Outcome
 from billing.models import UsageRecord, UsageStatus
-from providers import observation
+from providers import breaker, observation
 from providers.errors import ProviderError
 from providers.types import Target
 from providers.wires.registry import wire_named
@@ -93,8 +93,9 @@ class Metered(ABC):
         await holds.release(self.id)
         await self._count_tokens(0)
 
-    def _failed(self, error: ProviderError) -> None:
+    async def _failed(self, error: ProviderError) -> None:
         observation.failed(self.target, self.payer.purpose, error)
+        await breaker.failed(self.target, error)
 
     def _answered(self) -> None:
         """The vendor has answered; what Rini does from now on is its own time."""
@@ -133,6 +134,8 @@ class Metered(ABC):
         await self._count_tokens((usage.input_tokens or 0) + (usage.output_tokens or 0))
         record = await holds.settle(self.id, outcome)
         observation.settled(self.target, record)
+        if status == UsageStatus.COMPLETED:
+            await breaker.answered(self.target)
         return record
 
     async def _count_tokens(self, taken: int) -> None:

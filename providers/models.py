@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 
+from django.contrib.postgres.fields import ArrayField
 from django.core.validators import RegexValidator
 from django.db import models
 from django.utils import timezone
@@ -81,6 +82,16 @@ class Model(models.Model):
     dimensions = models.PositiveIntegerField(_("dimensions"), null=True, blank=True)
     vision = models.BooleanField(_("sees images"), default=False)
     tools = models.BooleanField(_("calls tools"), default=False)
+    fallbacks = ArrayField(
+        models.CharField(max_length=251),
+        default=list,
+        blank=True,
+        verbose_name=_("fallbacks"),
+        help_text=_(
+            "Models that are asked in this order where it does not answer, “provider/model” each, "
+            "with commas between them. Requests may name others."
+        ),
+    )
     enabled = models.BooleanField(_("enabled"), default=True)
     edited = models.BooleanField(
         _("edited by hand"),

@@ -71,6 +71,7 @@ if settings.CORS_ORIGINS:
             "RateLimit-Reset",
             "X-Generation-ID",
             "x-rini-cost",
+            "x-rini-model",
             "x-rini-overhead-ms",
         ],
     )

@@ -30,6 +30,8 @@ class Choice:
     """How many of them to look for; None: as many as usual."""
     memory: bool | None = None
     """False: without what is known of the user; None: as the session has it."""
+    fallbacks: Sequence[str] | None = None
+    """The models to ask where this one does not answer; None: the operator's."""
 
     def as_json(self) -> dict[str, Any]:
         return asdict(self)

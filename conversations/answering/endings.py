@@ -47,7 +47,8 @@ _STORE = """
             prompt_tokens = new.prompt_tokens, completion_tokens = new.completion_tokens,
             token_count = new.token_count, cost_nano = new.cost_nano,
             time_to_first_token_ms = new.time_to_first_token_ms,
-            response_time_ms = new.response_time_ms, model_used = new.model_used
+            response_time_ms = new.response_time_ms,
+            provider = new.provider, model_used = new.model_used
         FROM json_populate_record(NULL::conversations_message, %s) AS new
         WHERE message.id = new.id
     ), ended AS (
@@ -151,7 +152,9 @@ def _complete(message: Message, events: Sequence[JournalEvent], ending: Ending) 
         message.cost_nano = total(record.cost_nano for record in records)
         message.time_to_first_token_ms = totals.time_to_first_token(records)
         message.response_time_ms = total(record.duration_ms for record in records)
-        message.model_used = records[-1].model_answered or message.model_used
+        # Who was asked last, which may be a fallback.
+        message.provider = records[-1].provider
+        message.model_used = records[-1].model_answered or records[-1].model
 
 
 def _remember_refused(message_ids: Sequence[int], provider: str) -> None:

@@ -56,7 +56,9 @@ def open_turn(
     room.take(caller.user.pk, text, session_id=session_id, messages=2, size=_file_bytes(attachment))
     with transaction.atomic():
         session = transcript.locked_session(caller.user, session_id)
-        route = transcript.route(caller, choice.provider, choice.model, session)
+        route = transcript.route(
+            caller, choice.provider, choice.model, session, fallbacks=choice.fallbacks
+        )
         parent = transcript.parent_in(session, parent_message_id)
         question = transcript.new_question(session, parent, text, attachment)
         turn = open_answer(caller, session, question, route, choice)
@@ -84,7 +86,7 @@ def open_passing_turn(caller: Caller, messages: Sequence[ChatMessage], choice: C
     Question and answer lie in a hidden session, so that the answer can be read and stopped from any
     process, and are deleted after `PASSING_FOR`. Raises what `catalogue.resolve` does.
     """
-    route = transcript.route(caller, choice.provider, choice.model)
+    route = transcript.route(caller, choice.provider, choice.model, fallbacks=choice.fallbacks)
     room.take(caller.user.pk, messages[-1]["content"], messages=2)
     with transaction.atomic():
         session = Session.objects.create(

@@ -107,7 +107,9 @@ def _opened(
     usual = f"{last.provider}/{last.model}" if last else None
     if last and choice.knowledge_base_ids is None:
         choice = replace(choice, knowledge_base_ids=_seen(caller.user, last.choice))
-    route = transcript.route(caller, choice.provider, choice.model, session, usual)
+    route = transcript.route(
+        caller, choice.provider, choice.model, session, usual, fallbacks=choice.fallbacks
+    )
     return opening.open_answer(caller, session, question, route, choice)
 
 

@@ -6,7 +6,8 @@
 
 Most answers take one. A model that refuses what it is told is told otherwise and asked again: with
 half of the turns where it counts more tokens than Rini, without the images of earlier turns where
-it does not take one. Each call has its own hold and its own ledger row, all of one message.
+it does not take one. One that does not answer at all is stood in for (`providers.fallbacks`). Each
+call has its own hold and its own ledger row, all of one message.
 """
 
 from __future__ import annotations
@@ -23,7 +24,9 @@ from conversations.answering.citing import CitationReader
 from conversations.answering.events import EventType
 from conversations.answering.gathering import Gathered
 from conversations.answering.turn import Turn
+from providers import fallbacks
 from providers.errors import ContextTooLong, ModelNotFound, ProviderRefused
+from providers.fallbacks import Attempts
 from providers.gateway import Call
 from providers.types import ChatMessage, ChatRequest, Event, Finished, Keepsake, TextDelta
 from rini.storage.database import in_database
@@ -44,13 +47,13 @@ class Rounds:
         """What the vendor wants back with the answer."""
         self._turn = turn
         self._tell = tell
-        self._calls: list[Call] = []
+        self._attempts: list[Attempts] = []
         self._is_shortened = False
 
     @property
     def records(self) -> list[UsageRecord]:
         """The ledger rows of the calls that have ended, however they did."""
-        return [call.record for call in self._calls if call.record]
+        return [record for attempts in self._attempts for record in attempts.records]
 
     async def events(self) -> AsyncGenerator[Event, None]:
         """The answer as it comes; the last event is a `Finished`, and none is a `Keepsake`.
@@ -58,9 +61,7 @@ class Rounds:
         Raises `ProviderError`, and what `gathering.gather` does.
         """
         told = self._turn.told
-        async with aclosing(
-            self._gathered() if told is None else self._call(told).events()
-        ) as all_:
+        async with aclosing(self._gathered() if told is None else self._answered(told)) as all_:
             async for event in all_:
                 if isinstance(event, Keepsake):
                     self.keepsakes.append(event)
@@ -87,7 +88,7 @@ class Rounds:
                     raise
 
     def _answer(self, gathered: Gathered) -> AsyncGenerator[Event, None]:
-        answer = self._call(self._prompt(gathered)).events()
+        answer = self._answered(self._prompt(gathered))
         if gathered.passages is None:
             return answer
         return self._cited(answer, len(gathered.passages.citations))
@@ -122,12 +123,12 @@ class Rounds:
             recalled=recollection.with_question if recollection else "",
         )
 
-    def _call(self, messages: Sequence[ChatMessage]) -> Call:
-        choice = self._turn.choice
-        request = ChatRequest(messages, choice.params, choice.usual)
-        call = Call(self._turn.route.target, request, self._turn.payer, placed=self.asked.set)
-        self._calls.append(call)
-        return call
+    def _answered(self, messages: Sequence[ChatMessage]) -> AsyncGenerator[Event, None]:
+        turn = self._turn
+        request = ChatRequest(messages, turn.choice.params, turn.choice.usual)
+        attempts = fallbacks.attempts(turn.route.targets, request, turn.payer, self.asked.set)
+        self._attempts.append(attempts)
+        return attempts.stream(Call.events)
 
     async def _otherwise(self, gathered: Gathered, refusal: ProviderRefused) -> Gathered | None:
         """What to send the model in place of what it has refused; None if nothing can be done."""

@@ -13,8 +13,9 @@ from accounts.authentication import Caller
 from conversations.answering.choice import Choice
 from conversations.answering.events import EventType, JournalEvent, sse_frames
 from conversations.answering.generation import as_journaled
-from providers import gateway
+from providers import fallbacks
 from providers.events import events_of
+from providers.fallbacks import Attempts
 from providers.gateway import Call
 from providers.types import ChatMessage, ChatRequest, Finished, FinishReason, Keepsake, TextDelta
 from rini.errors import RiniError, problem
@@ -24,32 +25,32 @@ from rini.web.api import known_error
 from rini.web.request_id import request_id
 
 
-def prepare(caller: Caller, messages: Sequence[ChatMessage], choice: Choice) -> Call:
-    """The call for a conversation. Needs the database; raises as `catalogue.resolve`."""
+def prepare(caller: Caller, messages: Sequence[ChatMessage], choice: Choice) -> Attempts:
+    """The calls for a conversation. Needs the database; raises as `catalogue.resolve`."""
     request = ChatRequest(messages, choice.params, choice.usual)
-    return gateway.prepare(caller, choice.provider, choice.model, request)
+    return fallbacks.prepare(caller, choice.provider, choice.model, request, choice.fallbacks)
 
 
-async def answer(call: Call) -> dict[str, Any]:
+async def answer(attempts: Attempts) -> dict[str, Any]:
     """The whole answer: ``{response_text, finish_reason, prompt_tokens, completion_tokens, cost}``.
 
     Its finish reason is null where the vendor has told none that is known.
     """
-    events = events_of(await call.completion())
+    events = events_of(await attempts.whole(Call.completion))
     text = "".join(event.text for event in events if isinstance(event, TextDelta))
     [reason] = [event.reason for event in events if isinstance(event, Finished)]
-    return {"response_text": storable(text), "finish_reason": _told(reason), **_usage(call)}
+    return {"response_text": storable(text), "finish_reason": _told(reason), **_usage(attempts)}
 
 
-async def frames(call: Call) -> AsyncGenerator[bytes, None]:
+async def frames(attempts: Attempts) -> AsyncGenerator[bytes, None]:
     """The answer as SSE frames, from ``generation.started`` to a terminal event."""
-    target = call.target
+    target = attempts.call.target
     yield _frame(1, EventType.STARTED, {"provider": target.provider, "model": target.model})
     seq, text = 1, ""
     reason: FinishReason = "incomplete"
     error: RiniError | None = None
     try:
-        async with aclosing(call.events()) as events:
+        async with aclosing(attempts.stream(Call.events)) as events:
             async for event in events:
                 if isinstance(event, Finished):
                     reason = event.reason
@@ -64,7 +65,7 @@ async def frames(call: Call) -> AsyncGenerator[bytes, None]:
     except Exception as caught:
         # The answer has begun: its end has to say what happened, whatever it was.
         error = known_error(caught)
-    yield _frame(seq + 1, _type(reason, error), _end(call, text, reason, error))
+    yield _frame(seq + 1, _type(reason, error), _end(attempts, text, reason, error))
 
 
 def _type(reason: FinishReason, error: RiniError | None) -> EventType:
@@ -81,24 +82,27 @@ def _frame(seq: int, type_: EventType, data: Mapping[str, Any]) -> bytes:
     return sse_frames([JournalEvent(seq, type_, data)])
 
 
-def _end(call: Call, text: str, reason: FinishReason, error: RiniError | None) -> dict[str, Any]:
+def _end(
+    attempts: Attempts, text: str, reason: FinishReason, error: RiniError | None
+) -> dict[str, Any]:
+    target = attempts.call.target
     message = {
         "role": "assistant",
         "content": text,
         "finish_reason": _told(reason),
-        "provider": call.target.provider,
-        "model_used": call.target.model,
+        "provider": target.provider,
+        "model_used": target.model,
     }
     data: dict[str, Any] = {
         "message": message,
-        "usage": _usage(call),
+        "usage": _usage(attempts),
         "finish_reason": _told(reason),
     }
     return data | ({"problem": problem(error, request_id())} if error else {})
 
 
-def _usage(call: Call) -> dict[str, Any]:
-    record = call.record
+def _usage(attempts: Attempts) -> dict[str, Any]:
+    record = attempts.call.record
     return {
         "prompt_tokens": record.input_tokens if record else None,
         "completion_tokens": record.output_tokens if record else None,

@@ -5,7 +5,7 @@ Sync; what locks is called within a transaction.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from uuid import UUID
 
 from django.db.models import QuerySet
@@ -40,6 +40,8 @@ def route(
     model: str | None,
     session: Session | None = None,
     usual: str | None = None,
+    *,
+    fallbacks: Sequence[str] | None = None,
 ) -> catalogue.Route:
     """Where a request goes: what it names, else the session's model, else the `usual` one, else
     the default one."""
@@ -49,6 +51,7 @@ def route(
         model=model,
         session_id=session.id if session else None,
         usual=(session.model if session else "") or usual,
+        fallbacks=fallbacks,
     )
 
 

@@ -24,7 +24,7 @@ from conversations.api.serializers import (
     TextCompletionRequest,
 )
 from conversations.message_json import message_data
-from providers.gateway import Call
+from providers.fallbacks import Attempts
 from rini.errors import InvalidInput
 from rini.storage.database import in_database
 from rini.translation import gettext as _
@@ -61,17 +61,17 @@ class TextCompletion(Answering):
             case Turn() as turn, events:
                 is_kept = body.get("session_id") is not None
                 return await answer_to(turn, events=events, is_kept=is_kept)
-            case call, True:
-                return EventStream(stateless.frames(call))
-            case call, _:
-                answer = await unless_disconnected(request, stateless.answer(call))
+            case attempts, True:
+                return EventStream(stateless.frames(attempts))
+            case attempts, _:
+                answer = await unless_disconnected(request, stateless.answer(attempts))
                 nothing: dict[str, Any] = {
                     "session_id": None,
                     "user_message": None,
                     "assistant_message": None,
                     "citations": [],
                 }
-                return json_response(answer | nothing)
+                return json_response(answer | nothing, headers=attempts.headers)
 
 
 class ChatCompletion(Endpoint):
@@ -86,10 +86,11 @@ class ChatCompletion(Endpoint):
     )
     async def post(self, request: Request) -> Response:
         """Ask a model with a conversation that the caller keeps."""
-        body, call = await visit(request, _chat_asked, _chat_completion)
+        body, attempts = await visit(request, _chat_asked, _chat_completion)
         if wants_events(request, body):
-            return EventStream(stateless.frames(call))
-        return json_response(await unless_disconnected(request, stateless.answer(call)))
+            return EventStream(stateless.frames(attempts))
+        answer = await unless_disconnected(request, stateless.answer(attempts))
+        return json_response(answer, headers=attempts.headers)
 
 
 class SessionGenerations(Endpoint):
@@ -168,7 +169,9 @@ def _chat_asked(sent: bytes) -> dict[str, Any]:
     return validated(ChatCompletionRequest, parse_json(sent))
 
 
-def _text_completion(body: dict[str, Any], caller: Caller) -> tuple[dict[str, Any], Turn | Call]:
+def _text_completion(
+    body: dict[str, Any], caller: Caller
+) -> tuple[dict[str, Any], Turn | Attempts]:
     if body.get("session_id"):
         return body, open_turn(caller, body["session_id"], body)
     if body.get("parent_message_id"):
@@ -179,7 +182,7 @@ def _text_completion(body: dict[str, Any], caller: Caller) -> tuple[dict[str, An
     return body, stateless.prepare(caller, messages, choice_of(body))
 
 
-def _chat_completion(body: dict[str, Any], caller: Caller) -> tuple[dict[str, Any], Call]:
+def _chat_completion(body: dict[str, Any], caller: Caller) -> tuple[dict[str, Any], Attempts]:
     return body, stateless.prepare(caller, body["messages"], choice_of(body))
 
 
@@ -205,6 +208,7 @@ def choice_of(body: dict[str, Any]) -> Choice:
         body.get("llm_params") or {},
         knowledge_base_ids=None if ids is None else [str(id_) for id_ in ids],
         memory=body.get("memory"),
+        fallbacks=body.get("fallbacks"),
     )
 
 

@@ -136,12 +136,12 @@ async def _alone(
     request: Request, caller: Caller, body: dict[str, Any], picture: Picture
 ) -> Response:
     messages = [_question(body["prompt"], picture)]
-    call = await in_database(stateless.prepare, caller, messages, choice_of(body))
+    attempts = await in_database(stateless.prepare, caller, messages, choice_of(body))
     if wants_events(request, body):
-        return EventStream(stateless.frames(call))
-    answer = await unless_disconnected(request, stateless.answer(call))
+        return EventStream(stateless.frames(attempts))
+    answer = await unless_disconnected(request, stateless.answer(attempts))
     nothing = {"session_id": None, "user_message": None, "assistant_message": None}
-    return json_response(answer | nothing)
+    return json_response(answer | nothing, headers=attempts.headers)
 
 
 def _question(text: str, picture: Picture) -> ChatMessage:

@@ -12,6 +12,7 @@ from accounts.authentication import caller_in
 from accounts.sharing.models import Access
 from conversations.models import FinishReason, Generation, MemoryMode, Message, Role, Session
 from providers import bounds, demands
+from providers.fallback_names import MOST as MOST_FALLBACKS
 from providers.models import ModelKind
 from providers.naming import find_model
 from rini.errors import InvalidInput, NotFound
@@ -189,6 +190,14 @@ class CallParameters(serializers.Serializer[Any]):
     model = serializers.CharField(required=False, max_length=251)
     llm_params = serializers.DictField(required=False, default=dict)
     stream = serializers.BooleanField(required=False, default=False)
+    fallbacks = ShortListField(
+        child=serializers.CharField(max_length=251),
+        required=False,
+        max_length=MOST_FALLBACKS,
+        allow_null=True,
+        help_text="Models to ask in this order where this one does not answer. Left out: those "
+        "that the operator has set.",
+    )
 
     def validate_llm_params(self, params: dict[str, Any]) -> dict[str, Any]:
         """Parameters are the model's: they neither repeat the request nor choose where it goes."""

@@ -116,6 +116,7 @@ EXAMPLES: dict[str, Any] = {
     "unchanged": 3,
     "valid_from": _TIME,
     "valid_until": _TIME,
+    "fallbacks": ["anthropic/claude-haiku-4-5", "google/gemini-2.5-flash"],
     "llm_params": {"temperature": 0.7, "max_tokens": 256},
     "input": ["안녕하세요", "你好"],
     "detail": "Session 3f2b8a54-6c1d-4f0e-9b57-2a4d8c6e1f90 not found.",

@@ -194,7 +194,6 @@ OTHERS: dict[str, Any] = {
     "provider": {"order": ["dear"]},
     "plugins": [{"id": "web"}],
     "transforms": ["middle-out"],
-    "fallbacks": ["openai/o1-pro"],
     "extra_body": {"models": ["openai/o1-pro"]},
     "web_search": True,
     "web_search_options": {},

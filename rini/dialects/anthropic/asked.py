@@ -5,9 +5,10 @@ Format: https://platform.claude.com/docs/en/api/messages.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
+from providers.fallback_names import fallback_names
 from rini.errors import InvalidInput
 from rini.translation import gettext as _
 
@@ -21,6 +22,8 @@ class Asked:
     model: str
     fields: Fields
     stream: bool
+    fallbacks: list[str] | None = None
+    """The models to ask where this one does not answer; None: the operator's."""
 
 
 def asked(body: Any) -> Asked:
@@ -32,7 +35,7 @@ def asked(body: Any) -> Asked:
     most = counted.fields.get("max_tokens")
     if type(most) is not int or most < 1:
         raise invalid("max_tokens", _("Give a whole number of at least 1."))
-    return Asked(counted.model, counted.fields, stream)
+    return replace(counted, stream=stream)
 
 
 def to_count(body: Any) -> Asked:
@@ -40,6 +43,7 @@ def to_count(body: Any) -> Asked:
     if not isinstance(body, dict):
         raise InvalidInput(_("The body must be a JSON object."))
     fields = {name: value for name, value in body.items() if value is not None}
+    fallbacks = fallback_names(fields.pop("fallbacks", None))
     model = fields.pop("model", None)
     if not isinstance(model, str) or not model:
         raise invalid("model", _("Name a model, “provider/model” for instance."))
@@ -49,7 +53,7 @@ def to_count(body: Any) -> Asked:
     for i, message in enumerate(messages):
         if not isinstance(message, dict):
             raise invalid(f"messages.{i}", _("A message is an object with a role and a content."))
-    return Asked(model, fields, stream=False)
+    return Asked(model, fields, stream=False, fallbacks=fallbacks)
 
 
 def invalid(field: str, message: str) -> InvalidInput:

@@ -16,7 +16,8 @@ from starlette.responses import Response
 from accounts.authentication import Caller, caller_of, visit
 from billing.holds import Payer
 from billing.purposes import Purpose
-from providers import access, catalogue, messages, token_counts
+from providers import access, catalogue, fallbacks, messages, token_counts
+from providers.fallbacks import Attempts
 from providers.gateway import Call, check_size
 from providers.messages import MessagesCall
 from providers.thinking import thinks
@@ -28,6 +29,7 @@ from rini.dialects.anthropic.asked import Asked, asked, to_count
 from rini.errors import RiniError
 from rini.money import dollars
 from rini.storage.database import in_database
+from rini.web import json_lines
 from rini.web.http import Endpoint, NothingHere, json_response, route, unless_disconnected
 from rini.web.opened_stream import opened
 from rini.web.parsing import parse_json
@@ -53,31 +55,20 @@ class Messages(AnthropicEndpoint):
     @schema.messages
     async def post(self, request: Request) -> Response:
         """An answer of any model, in Anthropic's format; nothing is stored but what it cost."""
-        prepare = partial(_call, headers=dict(request.headers))
-        wanted, call = await visit(request, _asked, prepare)
-        if isinstance(call, MessagesCall):
-            return await self._relayed(request, wanted, call)
-        answer = Answer(f"msg_{uuid4().hex}", wanted.model)
+        prepare = partial(_attempts, headers=dict(request.headers))
+        wanted, attempts = await visit(request, _asked, prepare)
         if wanted.stream:
-            return await self._opened(request, streams.translated(call, answer))
-        completion = await unless_disconnected(request, call.completion())
-        message = answers.whole(answer, completion, streams.usage_of(call))
-        return json_response(message, headers=_headers(call))
-
-    async def _relayed(self, request: Request, wanted: Asked, call: MessagesCall) -> Response:
-        if wanted.stream:
-            return await self._opened(request, streams.relayed(call))
-        message = await unless_disconnected(request, call.message())
-        return Response(message, media_type="application/json", headers=_headers(call))
-
-    async def _opened(self, request: Request, frames: streams.Frames) -> Response:
-        return await opened(
-            request,
-            frames,
-            lambda: {"request-id": request_id()},
-            farewell=streams.failure,
-            keepalive=streams.KEEPALIVE,
-        )
+            return await opened(
+                request,
+                attempts.stream(partial(_frames, wanted, attempts)),
+                lambda: {"request-id": request_id(), **attempts.headers},
+                farewell=streams.failure,
+                keepalive=streams.KEEPALIVE,
+            )
+        whole = attempts.whole(partial(_message, wanted, attempts))
+        message = await unless_disconnected(request, whole)
+        headers = {**_headers(attempts.call), **attempts.headers}
+        return Response(message, media_type="application/json", headers=headers)
 
 
 class CountTokens(AnthropicEndpoint):
@@ -127,14 +118,35 @@ def _target(wanted: Asked, caller: Caller) -> tuple[Asked, Target]:
     return wanted, catalogue.resolve(caller, provider=None, model=wanted.model).target
 
 
-def _call(wanted: Asked, caller: Caller, headers: dict[str, str]) -> tuple[Asked, Call]:
-    _wanted, target = _target(wanted, caller)
+def _attempts(wanted: Asked, caller: Caller, headers: dict[str, str]) -> tuple[Asked, Attempts]:
+    route = catalogue.resolve(caller, provider=None, model=wanted.model, fallbacks=wanted.fallbacks)
     payer = Payer.of(caller, Purpose.CHAT)
-    if target.wire == messages.WIRE:
-        return wanted, MessagesCall(target, _for_anthropic(wanted), headers, payer)
-    chat = _chat_request(target, wanted)
-    check_size(chat)
-    return wanted, Call(target, chat, payer)
+
+    def call(target: Target) -> Call:
+        if target.wire == messages.WIRE:
+            return MessagesCall(target, _for_anthropic(wanted), headers, payer)
+        chat = _chat_request(target, wanted)
+        check_size(chat)
+        return Call(target, chat, payer)
+
+    return wanted, fallbacks.attempts_by(route.targets, call)
+
+
+def _frames(wanted: Asked, attempts: Attempts, call: Call) -> streams.Frames:
+    if isinstance(call, MessagesCall):
+        return streams.relayed(call)
+    return streams.translated(call, _answer(wanted, attempts))
+
+
+async def _message(wanted: Asked, attempts: Attempts, call: Call) -> bytes:
+    if isinstance(call, MessagesCall):
+        return await call.message()
+    answer, completion = _answer(wanted, attempts), await call.completion()
+    return json_lines.encoded(answers.whole(answer, completion, streams.usage_of(call)))
+
+
+def _answer(wanted: Asked, attempts: Attempts) -> Answer:
+    return Answer(f"msg_{uuid4().hex}", attempts.named(wanted.model))
 
 
 def _for_anthropic(wanted: Asked) -> dict[str, Any]:

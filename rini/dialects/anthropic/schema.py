@@ -7,6 +7,8 @@ from typing import Any
 
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
 
+from providers.fallback_names import SCHEMA as FALLBACKS
+
 JSON = "application/json"
 EVENTS = "text/event-stream"
 _TEXT = {"type": "string"}
@@ -40,6 +42,7 @@ _REQUEST = _object(
     max_tokens={**_NUMBER, "minimum": 1},
     stream={"type": "boolean", "default": False},
     tools=_OBJECTS,
+    fallbacks=FALLBACKS,
 )
 _MESSAGE = _object(
     "A message.",

@@ -72,9 +72,11 @@ class Chat(OneShotEndpoint):
         """A message, and its answer. A client that goes away stops the answer."""
         caller = await caller_or_guest(request.headers)
         body = await valid_body(OneShotChatRequest, request, takes_unknown=True)
-        call = await in_database(stateless.prepare, caller, translate.messages(body), _choice(body))
-        told = await unless_disconnected(request, stateless.answer(call))
-        name = translate.model_name(call.target.provider, call.target.model)
+        messages = translate.messages(body)
+        attempts = await in_database(stateless.prepare, caller, messages, _choice(body))
+        told = await unless_disconnected(request, stateless.answer(attempts))
+        target = attempts.call.target
+        name = translate.model_name(target.provider, target.model)
         return json_response(translate.answer(told, name, timezone.now()))
 
 

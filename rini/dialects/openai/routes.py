@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from starlette.requests import Request
@@ -11,8 +12,9 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from accounts.authentication import Caller, caller_of, visit
-from providers import access, embedding, gateway
+from providers import access, embedding, fallbacks
 from providers.embedding import Embedding
+from providers.fallbacks import Attempts
 from providers.gateway import Call
 from providers.metering import Metered
 from providers.models import Model, ModelKind
@@ -36,12 +38,17 @@ class ChatCompletions(OpenAIEndpoint):
     async def post(self, request: Request) -> Response:
         """An answer of any model, in OpenAI's format; nothing is stored but what it cost."""
         overhead = _overhead()
-        asked, call = await visit(request, _chat_asked, _chat)
+        asked, attempts = await visit(request, _chat_asked, _chat)
+
+        def headers() -> dict[str, str]:
+            return {**attempts.headers, **overhead(attempts.vendor_seconds)}
+
         if asked.stream:
-            frames = streams.frames(call, include_usage=asked.include_usage)
-            return await opened(request, frames, lambda: overhead(call), farewell=streams.farewell)
-        completion = await unless_disconnected(request, call.completion())
-        return json_response(completion, headers={**_cost(call), **overhead(call)})
+            read = partial(streams.frames, include_usage=asked.include_usage)
+            frames = attempts.stream(read)
+            return await opened(request, frames, headers, farewell=streams.farewell)
+        completion = await unless_disconnected(request, attempts.whole(Call.completion))
+        return json_response(completion, headers={**_cost(attempts.call), **headers()})
 
 
 class Embeddings(OpenAIEndpoint):
@@ -55,7 +62,7 @@ class Embeddings(OpenAIEndpoint):
         answer = await unless_disconnected(request, call.answer())
         count = call.record.input_tokens if call.record else None
         answer = translate.embeddings_answer(answer, as_base64=asked.as_base64, input_tokens=count)
-        return json_response(answer, headers={**_cost(call), **overhead(call)})
+        return json_response(answer, headers={**_cost(call), **overhead(call.vendor_seconds)})
 
 
 class Models(OpenAIEndpoint):
@@ -113,9 +120,9 @@ def _embeddings_asked(body: bytes) -> translate.EmbeddingsAsked:
     return translate.embeddings_asked(parse_json(body))
 
 
-def _chat(asked: translate.ChatAsked, caller: Caller) -> tuple[translate.ChatAsked, Call]:
-    call = gateway.prepare(caller, None, asked.model, ChatRequest(asked.messages, asked.params))
-    return asked, call
+def _chat(asked: translate.ChatAsked, caller: Caller) -> tuple[translate.ChatAsked, Attempts]:
+    request = ChatRequest(asked.messages, asked.params)
+    return asked, fallbacks.prepare(caller, None, asked.model, request, asked.fallbacks)
 
 
 def _embeddings(
@@ -139,12 +146,12 @@ def _model_object(model: Model) -> dict[str, Any]:
     return translate.model_object(str(model), model.provider_id)
 
 
-def _overhead() -> Callable[[Metered], dict[str, str]]:
+def _overhead() -> Callable[[float], dict[str, str]]:
     """Begins to measure: what it returns gives the time since then that was not the vendor's."""
     began = time.monotonic()
 
-    def header(call: Metered) -> dict[str, str]:
-        own = time.monotonic() - began - call.vendor_seconds
+    def header(vendor_seconds: float) -> dict[str, str]:
+        own = time.monotonic() - began - vendor_seconds
         return {"x-rini-overhead-ms": f"{own * 1000:.2f}"}
 
     return header

@@ -7,6 +7,8 @@ from typing import Any
 
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
 
+from providers.fallback_names import SCHEMA as FALLBACKS
+
 JSON = "application/json"
 EVENTS = "text/event-stream"
 _TEXT = {"type": "string"}
@@ -36,6 +38,7 @@ _CHAT = described(
     tools=_OBJECTS,
     response_format=described(),
     n=_NUMBER,
+    fallbacks=FALLBACKS,
 )
 _COMPLETION = described(
     "As the vendor answered.",
@@ -76,6 +79,7 @@ _HEADERS = [
     )
     for name, description in (
         ("x-rini-cost", "US dollars; not with a stream, nor where the price is unknown."),
+        ("x-rini-model", "Who answered, as `provider/model`; of chat completions."),
         ("x-rini-overhead-ms", "The time that was not the vendor's, in milliseconds."),
     )
 ]

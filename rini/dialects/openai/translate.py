@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from providers.fallback_names import fallback_names
 from providers.types import ChatMessage, Chunk, EmbeddingInput, Embeddings
 from rini.errors import InvalidInput
 from rini.translation import gettext as _
@@ -30,6 +31,7 @@ class ChatAsked:
     stream: bool
     include_usage: bool
     """Whether the stream's reader wants a last chunk with the usage."""
+    fallbacks: Sequence[str] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +61,8 @@ def chat_asked(body: Any) -> ChatAsked:
     options = params.get("stream_options") or {}
     if not isinstance(options, dict):
         raise _invalid("stream_options", _("Give an object."))
-    return ChatAsked(model, messages, params, stream, bool(options.get("include_usage")))
+    fallbacks = fallback_names(params.pop("fallbacks", None))
+    return ChatAsked(model, messages, params, stream, bool(options.get("include_usage")), fallbacks)
 
 
 def embeddings_asked(body: Any) -> EmbeddingsAsked:

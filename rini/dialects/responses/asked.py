@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
+from providers.fallback_names import fallback_names
 from rini.dialects.responses import items, tools
 from rini.dialects.responses.wrong import invalid, one_of, text_or_none
 from rini.errors import InvalidInput
@@ -42,7 +43,7 @@ _USUAL: Mapping[str, Any] = {
 """What every response tells of its request, and what it tells where the request said nothing."""
 _TAKEN = frozenset((
     *("model", "input", "stream", "stream_options", "store", "background"),
-    *("previous_response_id", "conversation", "include", "client_metadata", *_USUAL),
+    *("previous_response_id", "conversation", "include", "client_metadata", "fallbacks", *_USUAL),
 ))  # fmt: skip
 _INCLUDED = frozenset(
     (
@@ -72,6 +73,8 @@ class Asked:
     background: bool = False
     previous: UUID | None = None
     conversation: UUID | None = None
+    fallbacks: list[str] | None = None
+    """The models to ask where this one does not answer; None: the operator's."""
     keepsakes: bool = False
     """Whether the answer shows what the vendor wants back with it."""
 
@@ -105,6 +108,7 @@ def asked(body: Any) -> Asked:
         background=background,
         previous=_previous(fields.get("previous_response_id")),
         conversation=_conversation(fields.get("conversation")),
+        fallbacks=fallback_names(fields.get("fallbacks")),
         keepsakes=KEEPSAKES in _included(fields.get("include")),
     )
 

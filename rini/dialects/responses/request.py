@@ -7,9 +7,8 @@ from dataclasses import replace
 from typing import Any
 
 from providers import token_counts
-from providers.catalogue import Route
 from providers.thinking import thinks
-from providers.types import ChatMessage, ChatRequest
+from providers.types import ChatMessage, ChatRequest, Target
 from providers.vendors import vendor
 from rini.dialects.responses import to_chat
 
@@ -18,11 +17,10 @@ _ROOM = 0.9
 
 
 def chat_request(
-    route: Route, settings: Mapping[str, Any], given: Sequence[Mapping[str, Any]]
+    target: Target, settings: Mapping[str, Any], given: Sequence[Mapping[str, Any]]
 ) -> ChatRequest:
-    """What goes to the model of `route`; with ``truncation: auto`` without the oldest turns where
+    """What goes to the model at `target`; with ``truncation: auto`` without the oldest turns where
     they do not fit."""
-    target = route.target
     chat = to_chat.chat_request(
         settings,
         given,
@@ -30,10 +28,10 @@ def chat_request(
         thinks=thinks(target, {}),
         is_openai=target.provider == "openai",
     )
-    if settings["truncation"] != "auto" or route.context_window is None:
+    if settings["truncation"] != "auto" or target.context_window is None:
         return chat
     answer = settings["max_output_tokens"] or 0
-    return _shortened(chat, int(route.context_window * _ROOM) - answer, target.model)
+    return _shortened(chat, int(target.context_window * _ROOM) - answer, target.model)
 
 
 def _shortened(chat: ChatRequest, most: int, model: str) -> ChatRequest:

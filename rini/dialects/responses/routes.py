@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from time import time
 from typing import Any
 from uuid import UUID, uuid4
@@ -16,11 +17,13 @@ from billing.holds import Payer
 from billing.purposes import Purpose
 from conversations.answering import answers, generation, stopping
 from conversations.answering.turn import Turn
-from providers import catalogue, token_counts
+from providers import catalogue, fallbacks, token_counts
+from providers.catalogue import Route
 from providers.errors import broken_off
 from providers.events import events_of
+from providers.fallbacks import Attempts
 from providers.gateway import Call, check_size
-from providers.types import Finished
+from providers.types import ChatRequest, Finished, Target
 from rini.dialects.openai.endpoint import OpenAIEndpoint
 from rini.dialects.responses import items, request, schema, stored, streams
 from rini.dialects.responses.answer import Answer
@@ -42,11 +45,11 @@ Json = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Begun:
-    """What was asked, by whom, and what answers it: a stored turn, or a call alone."""
+    """What was asked, by whom, and what answers it: a stored turn, or calls alone."""
 
     asked: Asked
     user: User
-    work: Turn | Call
+    work: Turn | Attempts
 
 
 class Responses(OpenAIEndpoint):
@@ -142,21 +145,30 @@ def _asked(body: bytes) -> Asked:
 def _begin(wanted: Asked, caller: Caller) -> Begun:
     if wanted.store:
         return Begun(wanted, caller.user, stored.open_response(caller, wanted))
-    chat, target = _chat(wanted, caller)
-    return Begun(wanted, caller.user, Call(target, chat, Payer.of(caller, Purpose.CHAT)))
+    chat_for, route = _chat(wanted, caller)
+    payer = Payer.of(caller, Purpose.CHAT)
+    attempts = fallbacks.attempts_by(
+        route.targets, lambda target: Call(target, chat_for(target), payer)
+    )
+    return Begun(wanted, caller.user, attempts)
 
 
-def _chat(wanted: Asked, caller: Caller) -> tuple[Any, Any]:
-    above = stored.context(stored.place_of(caller.user, wanted))
-    route = catalogue.resolve(caller, provider=None, model=wanted.model)
-    chat = request.chat_request(route, wanted.settings, [*above, *wanted.items])
-    check_size(chat)
-    return chat, route.target
+def _chat(wanted: Asked, caller: Caller) -> tuple[Callable[[Target], ChatRequest], Route]:
+    """What a model gets, and which do."""
+    given = [*stored.context(stored.place_of(caller.user, wanted)), *wanted.items]
+    route = catalogue.resolve(caller, provider=None, model=wanted.model, fallbacks=wanted.fallbacks)
+
+    def chat_for(target: Target) -> ChatRequest:
+        chat = request.chat_request(target, wanted.settings, given)
+        check_size(chat)
+        return chat
+
+    return chat_for, route
 
 
 def _count(wanted: Asked, caller: Caller) -> int:
-    chat, target = _chat(wanted, caller)
-    return token_counts.count_request(chat, target.model)
+    chat_for, route = _chat(wanted, caller)
+    return token_counts.count_request(chat_for(route.target), route.target.model)
 
 
 async def _stored(request: Request, begun: Begun, turn: Turn) -> HttpResponse:
@@ -173,7 +185,7 @@ async def _stored(request: Request, begun: Begun, turn: Turn) -> HttpResponse:
     return json_response(await in_database(_now, user, running.id))
 
 
-async def _passing(request: Request, begun: Begun, call: Call) -> HttpResponse:
+async def _passing(request: Request, begun: Begun, attempts: Attempts) -> HttpResponse:
     wanted, response_id = begun.asked, uuid4()
     response = Response(
         id=response_id,
@@ -185,9 +197,16 @@ async def _passing(request: Request, begun: Begun, call: Call) -> HttpResponse:
     )
     answer = _answer(response_id, wanted.settings["tools"], shows_keepsakes=True)
     if wanted.stream:
-        frames = streams.passing(call, answer, response)
-        return await opened(request, frames, dict, farewell=streams.farewell)
-    completion = await unless_disconnected(request, call.completion())
+
+        def read(call: Call) -> streams.Frames:
+            said = replace(response, model=attempts.named(wanted.model))
+            return streams.passing(call, answer, said)
+
+        frames = attempts.stream(read)
+        return await opened(request, frames, lambda: attempts.headers, farewell=streams.farewell)
+    completion = await unless_disconnected(request, attempts.whole(Call.completion))
+    call = attempts.call
+    response = replace(response, model=attempts.named(wanted.model))
     reason = "incomplete"
     for event in events_of(completion):
         list(answer.events(event))
@@ -195,7 +214,7 @@ async def _passing(request: Request, begun: Begun, call: Call) -> HttpResponse:
     if reason == "incomplete":
         raise broken_off(call.target.provider)
     cost = dollars(call.record.cost_nano) if call.record else None
-    headers = {} if cost is None else {"x-rini-cost": cost}
+    headers = attempts.headers | ({} if cost is None else {"x-rini-cost": cost})
     return json_response(streams.ended(response, answer, call, reason).json(), headers=headers)
 
 

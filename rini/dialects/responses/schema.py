@@ -6,6 +6,7 @@ from typing import Any
 
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
 
+from providers.fallback_names import SCHEMA as FALLBACKS
 from rini.dialects.openai.schema import EVENTS, JSON, described, failing
 
 _TEXT: dict[str, Any] = {"type": "string"}
@@ -48,6 +49,7 @@ _REQUEST: dict[str, Any] = {
         "safety_identifier": _TEXT,
         "prompt_cache_key": _TEXT,
         "prompt_cache_retention": _TEXT,
+        "fallbacks": FALLBACKS,
     },
 }
 _RESPONSE = described(

@@ -131,8 +131,8 @@ def open_response(caller: Caller, asked: Asked) -> Turn:
         session = place.session or Session.objects.create(
             user=caller.user, memory_mode=MemoryMode.DISABLED
         )
-        route = transcript.route(caller, None, asked.model)
-        chat = request.chat_request(route, asked.settings, [*context(place), *given])
+        route = transcript.route(caller, None, asked.model, fallbacks=asked.fallbacks)
+        chat = request.chat_request(route.target, asked.settings, [*context(place), *given])
         check_size(chat)
         question = transcript.new_question(session, place.parent_id, shown)
         question.role = items.role(given)
@@ -145,6 +145,15 @@ def open_response(caller: Caller, asked: Asked) -> Turn:
             in_background=asked.background,
         )
     return turn
+
+
+def _model(generation: Generation, asked: str) -> str:
+    """The model as it was `asked` for, or the fallback that has answered in its place."""
+    message = generation.assistant_message
+    answered = message.model_used or ""
+    if message.provider == generation.provider and answered.startswith(generation.model):
+        return asked
+    return f"{message.provider}/{answered}"
 
 
 def find(user: User, response_id: UUID) -> Generation:
@@ -169,7 +178,7 @@ def response_of(generation: Generation, *, shows_keepsakes: bool | None = None) 
     return Response(
         id=generation.id,
         created_at=generation.created_at.timestamp(),
-        model=further["model"],
+        model=_model(generation, further["model"]),
         settings=settings,
         status=status,
         output=answered,

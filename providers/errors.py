@@ -46,6 +46,9 @@ class ProviderKeyInvalid(ProviderError):
 class ProviderRefused(ProviderError):
     status = 400
     code = "provider_refused"
+    unsupported = ""
+    """What the vendor said, if it was that it does not take a parameter: its name, or a sentence
+    with it."""
 
 
 class ModelNotFound(ProviderRefused):

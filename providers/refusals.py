@@ -131,6 +131,13 @@ _SAYS: dict[type[ProviderError], tuple[str, str]] = {
         gettext_noop("Check the provider's base URL."),
     ),
 }
+_UNSUPPORTED_CODES = frozenset(("unsupported_parameter", "unsupported_value", "unknown_parameter"))
+_UNSUPPORTED = re.compile(
+    r"unsupported|not support|n't support|unrecogni[sz]ed|unknown (?:parameter|field|argument|name)"
+    r"|not permitted|unexpected (?:parameter|field|argument|keyword)|deprecated",
+    re.IGNORECASE,
+)
+"""Servers without codes; a value out of its bounds is none of these."""
 _KEY_LIKE = re.compile(
     r"\b(?:sk|gsk|xai|pplx)-[\w*.-]{6,}|\bAIza[\w*-]{6,}|(?<=[?&]key=)[^&\s\"']+"
 )
@@ -159,6 +166,8 @@ def from_response(
         said += "."
     refusal = kind(f"{said} {_(advice)}", retry_after=retry_after(headers or {}, error))
     refusal.vendor_status = status
+    if type(refusal) is ProviderRefused:
+        refusal.unsupported = _unsupported(error)
     return refusal
 
 
@@ -216,6 +225,13 @@ def _kind(status: int, error: Mapping[str, Any]) -> type[ProviderError]:
             if words in message:
                 return kind
     return _BY_STATUS.get(status, ProviderRefused)
+
+
+def _unsupported(error: Mapping[str, Any]) -> str:
+    message, param = _message(error), error.get("param")
+    if not (_UNSUPPORTED_CODES.intersection(_codes(error)) or _UNSUPPORTED.search(message)):
+        return ""
+    return param if isinstance(param, str) and param else message
 
 
 def _parsed(body: object) -> object:

@@ -7,11 +7,12 @@ from typing import Any
 
 import orjson
 
-from providers.errors import ProviderError, ProviderFailed, ProviderUnavailable
+from providers.errors import ProviderError, ProviderFailed, ProviderRefused, ProviderUnavailable
 from providers.events import as_chunk
 from providers.refusals import from_stream, scrubbed
 from providers.types import ChatRequest, Chunk, Completion, EmbeddingInput, Embeddings, Target
 from providers.vendors import vendor
+from providers.wires import learnt
 from providers.wires.http import VendorClient, VendorResponse
 from providers.wires.surrogates import Joiner
 from providers.wires.surrogates import parsed as _parsed
@@ -31,7 +32,7 @@ class OpenAIWire:
     async def stream(self, target: Target, request: ChatRequest) -> AsyncGenerator[Chunk]:
         options = {**(request.params.get("stream_options") or {}), "include_usage": True}
         body = _body(target, request) | {"stream": True, "stream_options": options}
-        response = await self._send("POST", "chat/completions", target, body)
+        response = await self._chat(target, body)
         reading = _Reading(target)
         try:
             if response.headers.get("Content-Type", "").startswith("application/json"):
@@ -54,8 +55,11 @@ class OpenAIWire:
     async def complete(self, target: Target, request: ChatRequest) -> Completion:
         body = _body(target, request)
         body.pop("stream_options", None)
-        answer = await self._ask("POST", "chat/completions", target, body | {"stream": False})
-        return _with("choices", answer, target)
+        response = await self._chat(target, body | {"stream": False})
+        try:
+            return _with("choices", _parsed(await response.whole()), target)
+        finally:
+            response.close()
 
     async def embed(
         self, target: Target, inputs: Sequence[EmbeddingInput], params: Mapping[str, Any]
@@ -76,6 +80,22 @@ class OpenAIWire:
 
     async def close(self) -> None:
         await self._client.close()
+
+    async def _chat(self, target: Target, body: Mapping[str, Any]) -> VendorResponse:
+        """The vendor's answer, asked again for as long as its refusals teach how."""
+        refused = learnt.refused_by(target)
+        while True:
+            fitted = learnt.fitted(body, refused)
+            try:
+                response = await self._send("POST", "chat/completions", target, fitted)
+            except ProviderRefused as refusal:
+                name = learnt.lesson(fitted, refusal, refused)
+                if not name:
+                    raise
+                refused |= {name}
+            else:
+                learnt.remember(target, refused)
+                return response
 
     async def _ask(
         self, method: str, path: str, target: Target, body: Mapping[str, Any] | None = None

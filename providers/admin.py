@@ -17,8 +17,10 @@ from django.utils.translation import gettext_lazy as _
 from accounts import security_log
 from accounts.admin.links import user_column
 from accounts.models import EventName
+from accounts.sharing.admin import ShareAdmin
 from providers import keys, reachability
 from providers.models import ApiKey, Model, ModelKind, Provider
+from providers.models import ApiKey, McpConnection, McpConnectionShare, Model, Provider
 from rini.admin import ReadOnlyAdmin
 from rini.secrets import sealed
 from rini.secrets.crypto import SealBroken
@@ -192,3 +194,29 @@ class ApiKeyAdmin(ReadOnlyAdmin):
                 actor_id=request.user.pk,
                 details={"provider": key.provider_id, "last4": key.last4},
             )
+
+
+@admin.register(McpConnection)
+class McpConnectionAdmin(ReadOnlyAdmin):
+    """Connections are their users'; an operator sees whose there are and how they do, and deletes
+    them. Paths and queries, in which secrets may be, are not shown."""
+
+    may = frozenset({"delete"})
+    who = user_column()
+    list_display = ("name", "who", "host", "transport", "enabled", "state", "created_at")
+    list_filter = ("state", "enabled", "transport", "auth")
+    search_fields = ("name", "user__username", "=user__id")
+    date_hierarchy = "created_at"
+    fields = (
+        *("name", "user", "host", "transport", "auth", "enabled", "allowed_tools"),
+        *("require_approval", "state", "last_error", "created_at", "updated_at"),
+    )
+
+    @admin.display(description=_("host"))
+    def host(self, connection: McpConnection) -> str:
+        return urlsplit(connection.url).netloc
+
+
+@admin.register(McpConnectionShare)
+class McpConnectionShareAdmin(ShareAdmin):
+    """Who uses whose connections."""

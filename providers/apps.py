@@ -13,9 +13,12 @@ class ProvidersConfig(AppConfig):
     verbose_name = _("Providers")
 
     def ready(self) -> None:
+        from accounts.sharing import kinds
         from billing import priced_names
+        from providers.models import McpConnectionShare
         from providers.naming import wrong_with_provider
 
+        kinds.register(kinds.Kind("mcp-connections", McpConnectionShare))
         priced_names.register(wrong_with_provider)
         post_migrate.connect(_seed, sender=self, dispatch_uid="providers.seed")
 

@@ -1,4 +1,4 @@
-"""The catalogue of providers and models, and the keys that open them."""
+"""The catalogue of providers and models, the keys that open them, and connections to tools."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import User
+from accounts.sharing.models import Share, SharedQuerySet
 from rini.secrets.sealed import SealedField
 from rini.storage.database import OwnedQuerySet
 
@@ -143,3 +144,96 @@ class ApiKey(models.Model):
 
     def __str__(self) -> str:
         return f"{self.provider_id} …{self.last4}"
+
+
+class Transport(models.TextChoices):
+    STREAMABLE_HTTP = "streamable_http", _("streamable HTTP")
+    SSE = "sse", _("server-sent events (older servers)")
+
+
+class ConnectionAuth(models.TextChoices):
+    NONE = "none", _("none")
+    HEADERS = "headers", _("headers of one's own")
+
+
+class Approval(models.TextChoices):
+    """Which calls wait until the user has approved them."""
+
+    NEVER = "never", _("none")
+    CHANGING = "changing", _("those that may change something")
+    ALWAYS = "always", _("all")
+
+
+class ConnectionState(models.TextChoices):
+    READY = "ready", _("ready")
+    NEEDS_AUTHORIZATION = "needs_authorization", _("needs to be authorised")
+    FAILING = "failing", _("failing")
+
+
+class McpConnectionQuerySet(SharedQuerySet["McpConnection"]):
+    @classmethod
+    def shares(cls) -> type[McpConnectionShare]:
+        return McpConnectionShare
+
+
+class McpConnection(models.Model):
+    """A server that offers tools by the Model Context Protocol. Headers that it wants lie sealed
+    and leave only for `url`."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="mcp_connections")
+    name = models.CharField(_("name"), max_length=100)
+    url = models.CharField(_("address"), max_length=2000)
+    transport = models.CharField(
+        _("transport"), max_length=15, choices=Transport.choices, default=Transport.STREAMABLE_HTTP
+    )
+    auth = models.CharField(
+        _("authorisation"),
+        max_length=18,
+        choices=ConnectionAuth.choices,
+        default=ConnectionAuth.NONE,
+    )
+    sealed_headers = SealedField(owner="user_id", null=True)
+    enabled = models.BooleanField(_("enabled"), default=True)
+    allowed_tools = ArrayField(models.TextField(), verbose_name=_("allowed tools"), null=True)
+    require_approval = models.CharField(
+        _("calls that wait for approval"),
+        max_length=8,
+        choices=Approval.choices,
+        default=Approval.CHANGING,
+    )
+    state = models.CharField(
+        _("state"),
+        max_length=19,
+        choices=ConnectionState.choices,
+        default=ConnectionState.READY,
+        editable=False,
+    )
+    last_error = models.TextField(_("last error"), blank=True, editable=False)
+    created_at = models.DateTimeField(_("created at"), default=timezone.now, editable=False)
+    updated_at = models.DateTimeField(_("updated at"), auto_now=True)
+
+    objects = McpConnectionQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("connection to tools")
+        verbose_name_plural = _("connections to tools")
+        indexes = [models.Index(fields=["user", "-created_at"], name="mcp_connection_newest")]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class McpConnectionShare(Share):
+    """Who else uses the tools of a connection (read), and changes it (write)."""
+
+    thing = models.ForeignKey(
+        McpConnection,
+        models.CASCADE,
+        related_name="shares",
+        verbose_name=_("connection to tools"),
+    )
+
+    class Meta(Share.Meta):
+        verbose_name = _("share of a connection to tools")
+        verbose_name_plural = _("shares of connections to tools")

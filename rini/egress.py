@@ -13,8 +13,10 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import ssl
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from typing import Any
 
@@ -106,11 +108,16 @@ def client(*, timeout: float, connect_timeout: float = 10.0) -> httpx2.AsyncClie
     Its requests raise `AddressRefused`, and httpx2's errors for what goes wrong on the way.
     """
     return httpx2.AsyncClient(
-        transport=_Transport(),
+        transport=transport(),
         timeout=httpx2.Timeout(timeout, connect=connect_timeout),
         follow_redirects=False,
         trust_env=False,
     )
+
+
+def transport() -> httpx2.AsyncBaseTransport:
+    """What `client` reaches allowed addresses by, for clients that watch what passes."""
+    return _Transport()
 
 
 async def fetch(
@@ -179,14 +186,20 @@ async def _read(response: httpx2.Response, max_bytes: int) -> Fetched:
     return Fetched(url, response.status_code, media_type, dict(response.headers), bytes(body))
 
 
+@cache
+def _certificates() -> ssl.SSLContext:
+    """Whom the world trusts, read once: it takes longer than most requests."""
+    return httpx2.create_ssl_context(trust_env=False)
+
+
 class _Transport(httpx2.AsyncHTTPTransport):
     """httpx2's transport on a pool that connects to checked addresses."""
 
     def __init__(self) -> None:
-        super().__init__(trust_env=False)
+        super().__init__(verify=_certificates(), trust_env=False)
         # httpx2 hands no network backend on: its own pool is replaced by one that has ours.
         self._pool = httpcore2.AsyncConnectionPool(
-            ssl_context=httpx2.create_ssl_context(trust_env=False),
+            ssl_context=_certificates(),
             network_backend=_CheckedNetwork(),
             max_connections=100,
             keepalive_expiry=5.0,

@@ -50,6 +50,7 @@ def configure(level: str, form: str) -> None:
                     "django.request": "ERROR",  # a 404 is an answer, not news
                     "httpx": "WARNING",  # it logs whole addresses, with secrets in them
                     "httpx2": "WARNING",
+                    "mcp": "CRITICAL",  # it logs what it gets; what went wrong, Rini tells itself
                     "LiteLLM": "CRITICAL",  # it logs requests, and with them keys
                     "celery.beat": "WARNING",
                     "celery.app.trace": "WARNING",

@@ -274,6 +274,11 @@ MAX_USER_BYTES = env.integer("MAX_USER_BYTES", 1024 * 1024 * 1024)
 MAX_GROUPS = env.integer("MAX_GROUPS", 100, least=1)
 MAX_GROUP_MEMBERS = env.integer("MAX_GROUP_MEMBERS", 1000, least=1)
 MAX_SHARES = env.integer("MAX_SHARES", 100, least=1)
+MAX_MCP_CONNECTIONS = env.integer("MAX_MCP_CONNECTIONS", 100, least=1)
+MCP_LIST_SECONDS = env.duration("MCP_LIST_SECONDS", 15, "seconds", least=0.1, most=600)
+MCP_CALL_SECONDS = env.duration("MCP_CALL_SECONDS", 60, "seconds", least=0.1, most=3600)
+MCP_ANSWER_BYTES = env.integer("MCP_ANSWER_BYTES", 8 * 1024 * 1024, least=1024)
+MCP_TEXT_CHARACTERS = env.integer("MCP_TEXT_CHARACTERS", 100_000, least=100)
 
 # -- the API ------------------------------------------------------------------------------------
 # Of each account; an operator can give one its own. 0: no limit.

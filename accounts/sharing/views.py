@@ -29,7 +29,7 @@ _KIND = OpenApiParameter(
     "kind",
     OpenApiTypes.STR,
     OpenApiParameter.PATH,
-    description="`knowledge-bases`, `sessions`.",
+    description="`knowledge-bases`, `mcp-connections`, `sessions`.",
 )
 _ID = OpenApiParameter("id", OpenApiTypes.UUID, OpenApiParameter.PATH)
 _LIST = ShareSerializer(many=True)

@@ -18,6 +18,8 @@ class ToolSpec:
     """JSON Schema of its arguments, an object's."""
     changes: bool = True
     """It may change something, somewhere: it may be made to wait for a user's approval."""
+    needs_approval: bool = False
+    """Where it comes from, it has been decided that its calls wait for a user's approval."""
     is_repeatable: bool = False
     """Calling it twice with the same arguments does no harm: only then it is called again after
     a failure, or after the process died that called it."""

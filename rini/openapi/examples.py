@@ -241,6 +241,14 @@ EXAMPLES: dict[str, Any] = {
     "last_message_at": _TIME,
     "models": ["openai/gpt-4.1-mini"],
     "reason": "openai does not accept this key.",
+    "url": "https://mcp.example.org/mcp",
+    "headers": {"Authorization": "Bearer …"},
+    "allowed_tools": ["search_pages"],
+    "last_error": "",
+    "parameters": {"type": "object", "properties": {"query": {"type": "string"}}},
+    "server_name": "Wiki",
+    "protocol_version": "2026-07-28",
+    "tool_count": 12,
 }
 
 
@@ -364,6 +372,16 @@ OF_COMPONENTS: dict[str, dict[str, Any]] = {
     },
     "AiSdkChat": {"id": "여행", "messages": [_UI_MESSAGE]},
     "Message": {"id": 4711},
+    "McpConnection": {"name": "위키"},
+    "ConnectionTest": {
+        "detail": "위키: It did not answer within 15 seconds.",
+        "code": "tool_server_failed",
+    },
+    "Tool": {
+        "name": "search_pages",
+        "title": "ページを探す",
+        "description": "在维基中搜索页面。",
+    },
     "Problem": {"title": "Not Found", "status": 404},
     "OpenAIErrorBody": {
         "type": "invalid_request_error",

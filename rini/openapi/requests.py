@@ -53,6 +53,10 @@ BODIES: dict[tuple[str, str], Json] = {
         "id": "여행",
         "messages": [{"id": "q1", "role": "user", "parts": [{"type": "text", "text": _QUESTION}]}],
         "model": "demo/demo",
+    ("post", "/mcp-connections/"): {
+        "name": "위키",
+        "url": "https://mcp.example.org/mcp",
+        "headers": {"Authorization": "Bearer wiki-0123456789"},
     },
     ("post", "/api/sessions/"): {"metadata": {"channel": "web"}},
     ("post", "/api/users/register/"): {"username": "두리", "password": "긴 암호 하나 둘 셋"},

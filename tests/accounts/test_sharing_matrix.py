@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any
+from urllib.parse import quote
 
 import httpx
 import pytest
@@ -57,6 +58,13 @@ def make_base(owner: User) -> dict[str, str]:
         f"/knowledge-bases/{base['id']}/documents/", json={"name": SECRET, "text": SECRET}
     ).json()
     return {"thing": base["id"], "document": document["id"]}
+
+
+def make_connection(owner: User) -> dict[str, str]:
+    """Its address is one that is refused before anything is sent."""
+    url = f"http://127.0.0.1:9/{quote(LATER)}"
+    body = {"name": SECRET, "url": url, "headers": {"Authorization": quote(LATER)}}
+    return {"thing": owner.post("/mcp-connections/", json=body).json()["id"]}
 
 
 def make_session(owner: User) -> dict[str, str]:
@@ -146,6 +154,29 @@ ROWS: dict[str, Row] = {
             },
         },
         is_written=True,
+    ),
+    "mcp-connections": Row(
+        make=make_connection,
+        places={r"/mcp-connections/\{\w+\}": "thing"},
+        needs={
+            ("get", "/mcp-connections/{thing}/"): May.READ,
+            ("put", "/mcp-connections/{thing}/"): May.WRITE,
+            ("patch", "/mcp-connections/{thing}/"): May.WRITE,
+            ("delete", "/mcp-connections/{thing}/"): May.OWN,
+            ("get", "/mcp-connections/{thing}/tools/"): May.READ,
+            ("post", "/mcp-connections/{thing}/test/"): May.READ,
+            **_SHARES,
+        },
+        bodies={
+            ("put", "/mcp-connections/{thing}/"): lambda _: {
+                "name": "새 이름",
+                "url": "https://mcp.example.org/mcp",
+                "auth": "none",
+            },
+            ("patch", "/mcp-connections/{thing}/"): lambda _: {"enabled": False},
+        },
+        is_written=True,
+        hidden_from_readers=(quote(LATER),),
     ),
     "sessions": Row(
         make=make_session,
@@ -381,7 +412,8 @@ def _leaks(row: Row, may: May, need: May, answer: httpx.Response) -> bool:
     text = json.dumps(answer.text, ensure_ascii=False)
     if may < need and SECRET in text:
         return True
-    return may < May.OWN and any(hidden in text for hidden in row.hidden_from_readers)
+    is_reader = may < (May.WRITE if row.is_written else May.OWN)
+    return is_reader and any(hidden in text for hidden in row.hidden_from_readers)
 
 
 @pytest.mark.parametrize("kind", ROWS)

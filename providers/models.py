@@ -202,6 +202,11 @@ class McpConnection(models.Model):
         choices=Approval.choices,
         default=Approval.CHANGING,
     )
+    accepted_tools = models.JSONField(
+        null=True,
+        editable=False,
+        help_text=_("By the server's names: the digests of how tools were described."),
+    )
     state = models.CharField(
         _("state"),
         max_length=19,

@@ -169,7 +169,7 @@ def _described(tool: Tool) -> ListedTool:
         title=storable(tool.title or (hints and hints.title) or "")[:200],
         description=storable(tool.description or "")[:_MOST_CHARACTERS],
         parameters=storable_value({"type": "object", **tool.input_schema}),
-        output_schema=tool.output_schema,
+        output_schema=tool.output_schema and storable_value(tool.output_schema),
         changes=not only_reads,
         is_repeatable=only_reads or bool(hints and hints.idempotent_hint),
     )

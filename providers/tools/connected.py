@@ -11,7 +11,8 @@ from uuid import UUID
 import structlog
 
 from accounts.authentication import Caller
-from providers.tools import connections
+from providers.tools import breaker, connections
+from providers.tools.errors import ToolServerResting
 from providers.tools.listing import listing_of
 from providers.tools.names import names_of
 from providers.tools.server import ListedTool, Listing, Server
@@ -82,10 +83,13 @@ class ConnectedTool:
 
         for attempt in range(2):
             try:
-                answer = await client.called(self.server, self.era, self.listed.name, arguments)
+                with breaker.attempt(self.server):
+                    answer = await client.called(self.server, self.era, self.listed.name, arguments)
+            except ToolServerResting as error:
+                return results.failed(error.detail)
             except RiniError as error:
                 if attempt or not self.spec.is_repeatable:
-                    await in_database(connections.note, self.server.connection_id, error)
+                    await in_database(connections.note_failure, self.server, error)
                     return results.failed(error.detail)
             else:
                 return await results.result_of(self.listed, answer)

@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
 import orjson
 from django.conf import settings
+from django.db import transaction
 from django.db.models import QuerySet
 
 from accounts.models import User
 from providers.models import ConnectionAuth, ConnectionState, McpConnection, Transport
-from providers.tools.server import Server
+from providers.tools.errors import ToolServerUnauthorized
+from providers.tools.server import Listing, Server
 from rini.errors import Conflict, Forbidden, InvalidInput, NotFound, RiniError
 from rini.secrets import sealed
 from rini.secrets.secret import Secret
 from rini.translation import gettext as _
-
-UNAUTHORIZED = "tool_server_unauthorized"
-"""The code of `providers.tools.failures.ToolServerUnauthorized`, whose module takes long to
-import."""
 
 
 def seen_by(user: User) -> QuerySet[McpConnection]:
@@ -53,6 +51,8 @@ def change(connection: McpConnection, fields: dict[str, Any]) -> None:
         )
     _set(connection, fields)
     connection.state, connection.last_error = ConnectionState.READY, ""
+    if is_moved:
+        connection.accepted_tools = None
     connection.save()
 
 
@@ -102,15 +102,36 @@ def servers(user: User, ids: Sequence[UUID]) -> list[Server]:
     return [_server(connection) for connection in _visible(user, ids)]
 
 
-def note(connection_id: UUID, failure: RiniError | None) -> None:
-    """Keep how it went with the server of a connection; that it is as before, costs no write."""
-    state, said = ConnectionState.READY, ""
-    if failure is not None:
-        state, said = ConnectionState.FAILING, failure.detail
-        if failure.code == UNAUTHORIZED:
-            state = ConnectionState.NEEDS_AUTHORIZATION
+def note_listing(server: Server, listing: Listing) -> None:
+    """Keep that a server answers. The tools that it lists first are accepted as they are: whoever
+    connected it has chosen them."""
+    _note(server.connection_id, ConnectionState.READY, "")
+    if server.accepted_tools is None:
+        digests = {tool.name: tool.digest for tool in listing.tools}
+        first = McpConnection.objects.filter(id=server.connection_id, accepted_tools__isnull=True)
+        first.update(accepted_tools=digests)
+
+
+def note_failure(server: Server, failure: RiniError) -> None:
+    """Keep why a server has no answer."""
+    state = ConnectionState.FAILING
+    if isinstance(failure, ToolServerUnauthorized):
+        state = ConnectionState.NEEDS_AUTHORIZATION
+    _note(server.connection_id, state, failure.detail)
+
+
+def _note(connection_id: UUID, state: ConnectionState, said: str) -> None:
+    """That it is as before, costs no write."""
     others = McpConnection.objects.filter(id=connection_id).exclude(state=state, last_error=said)
     others.update(state=state, last_error=said)
+
+
+@transaction.atomic
+def accept(connection: McpConnection, digests: Mapping[str, str]) -> None:
+    """Have tools be offered as usual again, as they were when they had these digests."""
+    locked = McpConnection.objects.select_for_update().get(pk=connection.pk)
+    accepted = {**(locked.accepted_tools or {}), **digests}
+    McpConnection.objects.filter(pk=connection.pk).update(accepted_tools=accepted)
 
 
 def _visible(user: User, ids: Sequence[UUID]) -> list[McpConnection]:
@@ -135,4 +156,5 @@ def _server(connection: McpConnection) -> Server:
         enabled=connection.enabled,
         allowed_tools=None if allowed is None else frozenset(allowed),
         require_approval=connection.require_approval,
+        accepted_tools=connection.accepted_tools,
     )

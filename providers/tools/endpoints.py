@@ -27,7 +27,7 @@ class ConnectionTools(Endpoint):
 
     @extend_schema(
         summary="List the tools of a connection",
-        responses={200: ToolSerializer(many=True), **problems(400, 401, 404, 502)},
+        responses={200: ToolSerializer(many=True), **problems(400, 401, 404, 502, 503)},
     )
     async def get(self, request: Request) -> Response:
         """The tools that its server has, as it describes them; remembered for some minutes."""
@@ -44,6 +44,8 @@ class ConnectionTools(Endpoint):
                     "is_repeatable": tool.is_repeatable,
                     "is_allowed": server.allows(tool),
                     "needs_approval": server.needs_approval(tool),
+                    "is_changed": server.is_changed(tool),
+                    "digest": tool.digest,
                 }
                 for tool in listing.tools
             ]

@@ -1,4 +1,4 @@
-"""What can go wrong with a server of tools, and how that is told: what it was, and what to do."""
+"""How the failure of a server of tools is told: what it was, and what to do."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ import httpx2
 import structlog
 from mcp import MCPError
 
+from providers.tools.errors import ToolServerFailed, ToolServerUnauthorized
 from providers.tools.server import Server
 from providers.tools.watching import AnswerTooLarge, Watch
 from rini.egress import AddressRefused
 from rini.errors import RiniError
 from rini.text import storable
 from rini.translation import gettext as _
-from rini.translation import gettext_noop
 
 MAX_CHARACTERS = 500
 """Of what a server says of its own failure."""
@@ -22,20 +22,6 @@ _REDIRECTS = range(300, 400)
 _OF_THE_LIBRARY = ("Server returned an error response", "Not Found", "Session terminated")
 """What the library says where a server said nothing."""
 log = structlog.get_logger(__name__)
-
-
-class ToolServerFailed(RiniError):
-    """A server of tools was not reached, or did not do what it should."""
-
-    status = 502
-    code = "tool_server_failed"
-    detail = gettext_noop("The server of the tools failed.")
-
-
-class ToolServerUnauthorized(ToolServerFailed):
-    """It wants other headers, or some at all."""
-
-    code = "tool_server_unauthorized"
 
 
 def explained(server: Server, watch: Watch, error: BaseException | None) -> RiniError:

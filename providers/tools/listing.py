@@ -5,7 +5,8 @@ from __future__ import annotations
 import time
 from uuid import UUID
 
-from providers.tools import connections
+from providers.tools import breaker, connections
+from providers.tools.errors import ToolServerResting
 from providers.tools.server import Listing, Server
 from rini.errors import RiniError
 from rini.storage.database import in_database
@@ -24,12 +25,15 @@ async def listing_of(server: Server, *, anew: bool = False) -> Listing:
     from providers.tools import client  # late: the library takes most of a second
 
     try:
-        found = await client.listed(server)
+        with breaker.attempt(server, anyway=anew):
+            found = await client.listed(server)
+    except ToolServerResting:
+        raise
     except RiniError as error:
         _known.pop(server.connection_id, None)
-        await in_database(connections.note, server.connection_id, error)
+        await in_database(connections.note_failure, server, error)
         raise
-    await in_database(connections.note, server.connection_id, None)
+    await in_database(connections.note_listing, server, found)
     if len(_known) >= _MOST:
         _known.clear()
     _known[server.connection_id] = (server.revision, time.monotonic() + found.seconds, found)

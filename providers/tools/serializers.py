@@ -126,7 +126,26 @@ class ToolSerializer(serializers.Serializer[Any]):
     changes = serializers.BooleanField(help_text="It does not say that it only reads.")
     is_repeatable = serializers.BooleanField(help_text="Calling it twice does no harm, it says.")
     is_allowed = serializers.BooleanField(help_text="By the connection's `allowed_tools`.")
-    needs_approval = serializers.BooleanField(help_text="By its `require_approval`.")
+    needs_approval = serializers.BooleanField(
+        help_text="By its `require_approval`, or because the tool `is_changed`."
+    )
+    is_changed = serializers.BooleanField(
+        help_text="The server describes it other than it was accepted, or has added it since."
+    )
+    digest = serializers.CharField(help_text="Of how it is described: what `accept` takes.")
+
+
+class AcceptedTools(serializers.Serializer[Any]):
+    """Tools by the server's names, with the `digest` that each had when it was looked at."""
+
+    tools = serializers.DictField(child=serializers.RegexField("^[0-9a-f]{64}$"))
+
+    def validate_tools(self, digests: dict[str, str]) -> dict[str, str]:
+        if len(digests) > MAX_ALLOWED or any("\0" in name for name in digests):
+            raise serializers.ValidationError(
+                _("Give at most %(most)s tools by their names.") % {"most": MAX_ALLOWED}
+            )
+        return digests
 
 
 class ConnectionTest(serializers.Serializer[Any]):

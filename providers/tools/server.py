@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 from uuid import UUID
+
+import orjson
 
 from rini.secrets.secret import Secret
 
@@ -27,14 +30,20 @@ class Server:
     """Their names; None: all of them."""
     require_approval: str
     """Of `providers.models.Approval`."""
+    accepted_tools: Mapping[str, str] | None
+    """The digests that tools had when they were accepted; None: they have never been listed."""
 
     def allows(self, tool: ListedTool) -> bool:
         return self.allowed_tools is None or tool.name in self.allowed_tools
 
+    def is_changed(self, tool: ListedTool) -> bool:
+        """Whether the server describes a tool other than it was accepted, or has added it."""
+        return self.accepted_tools is not None and self.accepted_tools.get(tool.name) != tool.digest
+
     def needs_approval(self, tool: ListedTool) -> bool:
-        return self.require_approval == "always" or (
-            self.require_approval == "changing" and tool.changes
-        )
+        if self.require_approval == "always" or self.is_changed(tool):
+            return True
+        return self.require_approval == "changing" and tool.changes
 
     def scrub(self, text: str) -> str:
         """A text of the server's without the headers that it was sent."""
@@ -55,6 +64,12 @@ class ListedTool:
     changes: bool
     """Unless the server says that it only reads. (A hint: nobody checks it.)"""
     is_repeatable: bool
+
+    @property
+    def digest(self) -> str:
+        """Another one as soon as the server describes the tool in another way."""
+        told = orjson.dumps(asdict(self), option=orjson.OPT_SORT_KEYS)
+        return hashlib.sha256(told).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)

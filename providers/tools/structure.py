@@ -17,7 +17,7 @@ from jsonschema.validators import extend
 from referencing import Registry
 from referencing.exceptions import Unresolvable
 
-_STEPS = 300_000
+_STEPS = 2_000_000
 _UNCHECKED = {
     "pattern",
     "patternProperties",

@@ -7,6 +7,7 @@ from uuid import UUID
 
 from django.db.models import QuerySet
 from drf_spectacular.utils import extend_schema, extend_schema_view
+from rest_framework.decorators import action
 from rest_framework.mixins import ListModelMixin, RetrieveModelMixin
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -14,7 +15,7 @@ from rest_framework.response import Response
 from accounts.authentication import caller_in
 from providers.models import Approval, McpConnection, Transport
 from providers.tools import connections
-from providers.tools.serializers import ConnectionSerializer
+from providers.tools.serializers import AcceptedTools, ConnectionSerializer
 from rini.web.api_schema import problems
 from rini.web.http import validated
 from rini.web.routes import Resource
@@ -81,6 +82,19 @@ class McpConnectionViewSet(ListModelMixin, RetrieveModelMixin, Resource[McpConne
         """Change what is given. With another `url` the `headers` have to be given again."""
         connection = connections.changeable(caller_in(request).user, UUID(pk))
         connections.change(connection, validated(_SHAPE, request.data, partial=True))
+        return self._shown(connection.id, 200)
+
+    @extend_schema(
+        summary="Accept changed tools",
+        request=AcceptedTools,
+        responses={200: _SHAPE, **problems(400, 401, 403, 404)},
+    )
+    @action(detail=True, methods=["post"])
+    def accept(self, request: Request, pk: str) -> Response:
+        """Have tools that the server has changed or added be called as `require_approval` says:
+        as they were described when they had the digests that are given."""
+        connection = connections.changeable(caller_in(request).user, UUID(pk))
+        connections.accept(connection, validated(AcceptedTools, request.data)["tools"])
         return self._shown(connection.id, 200)
 
     @extend_schema(

@@ -249,6 +249,7 @@ EXAMPLES: dict[str, Any] = {
     "server_name": "Wiki",
     "protocol_version": "2026-07-28",
     "tool_count": 12,
+    "digest": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
 }
 
 
@@ -376,6 +377,11 @@ OF_COMPONENTS: dict[str, dict[str, Any]] = {
     "ConnectionTest": {
         "detail": "위키: It did not answer within 15 seconds.",
         "code": "tool_server_failed",
+    },
+    "AcceptedTools": {
+        "tools": {
+            "search_pages": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
+        }
     },
     "Tool": {
         "name": "search_pages",

@@ -165,6 +165,7 @@ ROWS: dict[str, Row] = {
             ("delete", "/mcp-connections/{thing}/"): May.OWN,
             ("get", "/mcp-connections/{thing}/tools/"): May.READ,
             ("post", "/mcp-connections/{thing}/test/"): May.READ,
+            ("post", "/mcp-connections/{thing}/accept/"): May.WRITE,
             **_SHARES,
         },
         bodies={
@@ -174,6 +175,7 @@ ROWS: dict[str, Row] = {
                 "auth": "none",
             },
             ("patch", "/mcp-connections/{thing}/"): lambda _: {"enabled": False},
+            ("post", "/mcp-connections/{thing}/accept/"): lambda _: {"tools": {"do": "0" * 64}},
         },
         is_written=True,
         hidden_from_readers=(quote(LATER),),

@@ -205,3 +205,14 @@ def test_a_long_answer_is_cut_off_and_says_so(
     tools = offered(caller, connect(caller, tool_servers.url("/mcp")))
     result = call(tools["wiki_search_pages"], query="가" * 1000)
     assert result.text.startswith("「" + "가" * 99 + "\n[cut off here: 9")
+
+
+def test_calls_of_a_server_that_has_failed_thrice_fail_at_once(
+    caller: Caller, tool_servers: ToolServers
+) -> None:
+    [tool] = offered(caller, connect(caller, tool_servers.url("/hostile/breaks"))).values()
+    before = tool_servers.asked("/hostile/breaks", "tools/call")
+    results = [call(tool) for _ in range(5)]
+    assert all(result.is_error for result in results)
+    assert tool_servers.asked("/hostile/breaks", "tools/call") == before + 3
+    assert "has failed 3 times in a row" in results[-1].text

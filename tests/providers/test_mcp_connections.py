@@ -287,3 +287,48 @@ def test_operators_see_connections_without_what_may_be_secret(
         page = browser.post("/admin/login/", data=form, headers={"Referer": str(page.url)})
         assert "mcp.example.org" in page.text
         assert "wiki-0123" not in page.text
+
+
+def test_a_tool_that_its_server_changes_waits_for_approval_until_it_is_accepted(
+    anna: User, tool_servers: ToolServers
+) -> None:
+    """What was shown when somebody agreed is not what is called: the "rug pull"."""
+    url = tool_servers.url("/hostile/changes")
+    connection = connect(anna, url, require_approval="never")
+
+    def tools() -> dict[str, dict[str, Any]]:
+        assert outcome(anna, connection)["ok"]
+        listed = anna.get(f"/mcp-connections/{connection}/tools").json()
+        return {tool["name"]: tool for tool in listed}
+
+    assert {tool["needs_approval"] for tool in tools().values()} == {False}
+    changed = tools()
+    assert {(tool["is_changed"], tool["needs_approval"]) for tool in changed.values()} == {
+        (True, True)
+    }
+    path = f"/mcp-connections/{connection}/accept"
+    assert anna.post(path, json={"tools": {"do": "0" * 64}}).is_success
+    assert tools()["do"]["is_changed"]
+    for wrong in ({"tools": {"do": "그것"}}, {"tools": ["do"]}, {}):
+        assert anna.post(path, json=wrong).status_code == 400
+    assert anna.post(path, json={"tools": {"do": changed["do"]["digest"]}}).is_success
+    now = tools()
+    assert (now["do"]["is_changed"], now["do"]["needs_approval"]) == (False, False)
+    assert now.keys() - {"do"} != changed.keys() - {"do"}
+    assert all(tool["is_changed"] for name, tool in now.items() if name != "do")
+
+
+def test_a_server_that_fails_again_and_again_is_left_alone_but_can_be_tested(
+    anna: User, tool_servers: ToolServers
+) -> None:
+    connection = connect(anna, tool_servers.url("/hostile/recovers"))
+    tools = f"/mcp-connections/{connection}/tools"
+    assert [anna.get(tools).json()["code"] for _ in range(3)] == ["tool_server_failed"] * 3
+    asked = tool_servers.asked("/hostile/recovers", "tools/list")
+    resting = anna.get(tools)
+    assert (resting.status_code, resting.json()["code"]) == (503, "tool_server_resting")
+    assert 0 < int(resting.headers["Retry-After"]) <= 15
+    assert "It answered 500." in shown(anna, connection)["last_error"]
+    assert tool_servers.asked("/hostile/recovers", "tools/list") == asked
+    assert outcome(anna, connection)["ok"]
+    assert anna.get(tools).is_success

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import gzip
+from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
@@ -29,6 +30,8 @@ NUMBER: Json = {"type": "object", "properties": {"n": {"type": "number"}}, "requ
 _SCHEMAS: dict[str, Json] = {"lies": NUMBER, "exploding": EXPLODING, "pattern": PATTERN}
 _ANSWERS: dict[str, Any] = {"lies": {"n": "셋"}, "exploding": {}, "pattern": {"x": "a" * 40 + "!"}}
 _failed: set[str] = set()
+_failed_lists: list[str] = []
+_listed: Counter[str] = Counter()
 
 
 def _tools(how: str) -> list[Json]:
@@ -36,6 +39,9 @@ def _tools(how: str) -> list[Json]:
     tool: Json = {"name": "do", "description": "합니다\x00", "inputSchema": schema}
     if how in _SCHEMAS:
         tool["outputSchema"] = _SCHEMAS[how]
+    if how.startswith("changes"):
+        _listed[how] += 1
+        return [{**tool, "description": f"{_listed[how] > 1}"}, {**tool, "name": f"{_listed[how]}"}]
     if how == "deep":
         for _ in range(60):
             schema = {"type": "object", "properties": {"다": schema}}
@@ -96,6 +102,9 @@ async def _answer(request: Request) -> Response:
         return Response(status_code=405)
     asked = await request.json()
     method = asked.get("method", "")
+    if how == "recovers" and len(_failed_lists) < 3 and method == "tools/list":
+        _failed_lists.append(how)
+        return Response(status_code=500)
     if how == "hang":
         await asyncio.sleep(600)
     if method.startswith("notifications/"):

@@ -19,8 +19,14 @@ from accounts.admin.links import user_column
 from accounts.models import EventName
 from accounts.sharing.admin import ShareAdmin
 from providers import keys, reachability
-from providers.models import ApiKey, Model, ModelKind, Provider
-from providers.models import ApiKey, McpConnection, McpConnectionShare, Model, Provider
+from providers.models import (
+    ApiKey,
+    McpConnection,
+    McpConnectionShare,
+    Model,
+    ModelKind,
+    Provider,
+)
 from rini.admin import ReadOnlyAdmin
 from rini.secrets import sealed
 from rini.secrets.crypto import SealBroken

@@ -14,7 +14,7 @@ import environ
 
 from providers.vendors import FURTHER_KEY_VARIABLES
 from rini import logs, schedule
-from rini.environment import addresses
+from rini.environment import addresses, reading
 from rini.environment.secrets import master_keys, signing_secret, signing_secrets
 from rini.environment.variables import Environment
 from rini.running import datadir
@@ -339,23 +339,7 @@ MAX_MEMORY_CHARACTERS = env.integer("MAX_MEMORY_CHARACTERS", 10_000, least=1)
 
 # -- reading documents ----------------------------------------------------------------------------
 # What one document may take: the fields of `knowledge.readers.limits.Limits`.
-READER_LIMITS = {
-    "seconds": env.duration("READER_SECONDS", 60, "seconds", least=1, most=3600),
-    "memory_mb": env.integer("READER_MEMORY_MB", 512, least=64),
-    "document_mb": env.integer("READER_DOCUMENT_MB", 100, least=1),
-    "expanded_mb": env.integer("READER_EXPANDED_MB", 256, least=1),
-    "pages": env.integer("READER_PAGES", 5_000, least=1),
-    "cells": env.integer("READER_CELLS", 500_000, least=1),
-    "characters": env.integer("READER_CHARACTERS", 20_000_000, least=1),
-    "ocr": env.choice("OCR", "none", ("none", "tesseract")) == "tesseract",
-    "ocr_languages": env.text(
-        "OCR_LANGUAGES",
-        "kor+jpn+chi_sim+eng",
-        form=r"\w+(\+\w+)*",
-        allowed="Give tesseract's names of languages, as kor+eng.",
-    ),
-    "ocr_seconds": env.duration("OCR_SECONDS", 600, "seconds", least=1, most=86_400),
-}
+READER_LIMITS = reading.limits(env)
 
 # -- money --------------------------------------------------------------------------------------
 UNKNOWN_PRICE_INPUT_RATE = env.dollars("UNKNOWN_PRICE_INPUT", "15")

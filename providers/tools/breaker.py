@@ -1,7 +1,7 @@
 """Servers that fail again and again are left alone for a while, so that nobody waits for them.
 
-Of each connection by itself, in this process alone: one user's wrong headers say nothing of a server
-that others reach.
+Of each connection by itself, in this process alone: one user's wrong headers say nothing of a
+server that others reach.
 """
 
 from __future__ import annotations

@@ -49,10 +49,12 @@ BODIES: dict[tuple[str, str], Json] = {
     ("post", "/memory/import/"): {
         "version": 1,
         "memories": [{"content": "답은 짧게.", "memory_type": "User Instruction"}],
+    },
     ("post", "/api/ai-sdk/chat/"): {
         "id": "여행",
         "messages": [{"id": "q1", "role": "user", "parts": [{"type": "text", "text": _QUESTION}]}],
         "model": "demo/demo",
+    },
     ("post", "/mcp-connections/"): {
         "name": "위키",
         "url": "https://mcp.example.org/mcp",

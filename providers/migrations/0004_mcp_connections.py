@@ -12,8 +12,8 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('accounts', '0004_groups'),
-        ('providers', '0002_wires_of_our_own'),
+        ('accounts', '0005_memory'),
+        ('providers', '0003_fallbacks'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

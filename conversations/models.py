@@ -13,6 +13,7 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.models import User
 from accounts.sharing.models import Share
+from conversations import tool_models  # noqa: F401  # Django finds an app's models here
 from conversations.visibility import (
     GenerationQuerySet,
     MessageQuerySet,

@@ -8,6 +8,7 @@ from conversations.api.message_views import MessageViewSet, SessionMessageViewSe
 from conversations.api.search_views import SearchViewSet
 from conversations.api.session_views import SessionViewSet
 from conversations.api.shared_views import LinkedSessionViewSet
+from conversations.api.tool_views import ToolCallViewSet
 from conversations.api.whole_session_views import WholeSessionViewSet
 from rini.web.routes import UUID_PATTERN, Router
 
@@ -22,4 +23,5 @@ router.register("messages", MessageViewSet)
 router.register("search", SearchViewSet)
 router.register("shared/sessions", LinkedSessionViewSet)
 router.register("generations", GenerationViewSet)
+router.register("tool-calls", ToolCallViewSet)
 urlpatterns = router.urls

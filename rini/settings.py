@@ -348,6 +348,12 @@ UNKNOWN_OUTPUT_TOKENS = env.integer("UNKNOWN_OUTPUT_TOKENS", 8192, least=1)
 READ_ON_SECONDS = env.duration("READ_ON_SECONDS", 3, "seconds", least=0.001, most=60)
 LEDGER_RETENTION_MONTHS = env.integer("LEDGER_RETENTION_MONTHS", 0, most=10_000)
 
+# -- tools in answers ----------------------------------------------------------------------------
+TOOL_SECONDS = env.duration("TOOL_SECONDS", 120, "seconds", least=1, most=3600)
+TOOL_APPROVAL_SECONDS = env.duration(
+    "TOOL_APPROVAL_SECONDS", 3600, "seconds", least=1, most=604_800
+)
+
 # -- generations --------------------------------------------------------------------------------
 JOURNAL_FLUSH_SECONDS = env.duration("JOURNAL_FLUSH_SECONDS", 0.1, "seconds", least=0.001, most=60)
 JOURNAL_RETENTION_HOURS = env.duration(

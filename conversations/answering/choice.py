@@ -28,6 +28,15 @@ class Choice:
     """Where to look for passages that answer the question; None: nobody said."""
     passages: int | None = None
     """How many of them to look for; None: as many as usual."""
+    tools: Sequence[str] | None = None
+    """The tools of Rini's own that the model may call."""
+    mcp_connection_ids: Sequence[str] | None = None
+    """The connections whose tools it may call."""
+    max_steps: int | None = None
+    """How often it may call tools and be told what came of it; None: once."""
+    require_approval: str | None = None
+    """Which calls wait for the user's yes, beside those that always do: ``never``, ``changing``,
+    ``always``."""
     memory: bool | None = None
     """False: without what is known of the user; None: as the session has it."""
     fallbacks: Sequence[str] | None = None

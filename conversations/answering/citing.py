@@ -78,14 +78,23 @@ class CitationReader:
 
 def citations_of(events: Iterable[JournalEvent], text: str) -> list[dict[str, Any]]:
     """The passages that an answer was given, each with whether its `text` names it."""
-    for event in events:
-        if event.type == EventType.RETRIEVED:
-            found = event.data["citations"]
-            reader = CitationReader([one["number"] for one in found])
-            reader.feed(text)
-            reader.end()
-            return [{**one, "cited": one["number"] in reader.cited} for one in found]
-    return []
+    found = {one["number"]: one for event in events for one in _found(event)}
+    if not found:
+        return []
+    reader = CitationReader(found)
+    reader.feed(text)
+    reader.end()
+    return [{**one, "cited": number in reader.cited} for number, one in found.items()]
+
+
+def _found(event: JournalEvent) -> Sequence[dict[str, Any]]:
+    """The passages that were found, before the model was asked or by a tool."""
+    found: Any = ()
+    if event.type == EventType.RETRIEVED:
+        found = event.data["citations"]
+    elif event.type == EventType.CALL_ENDED and event.data["name"].startswith("knowledge_"):
+        found = (event.data.get("structured") or {}).get("citations", ())
+    return list(found)
 
 
 def retrieval_of(events: Sequence[JournalEvent]) -> dict[str, Any] | None:

@@ -17,6 +17,7 @@ from conversations.answering import journal, totals
 from conversations.answering.citing import citations_of, retrieval_of
 from conversations.answering.events import TERMINAL, EventType, JournalEvent, calls_of, text_of
 from conversations.answering.recollection import memories_of, recalled_of
+from conversations.answering.tools import deciding
 from conversations.answering.totals import total
 from conversations.message_json import terminal_data
 from conversations.models import (
@@ -118,6 +119,8 @@ def _end(generation: Generation, unstored: Sequence[JournalEvent], ending: Endin
     type_, data = TERMINAL[ending.status], terminal_data(generation)
     terminal = JournalEvent(generation.last_seq, type_, data, generation.id)
     _store(generation, terminal)
+    if ending.status == GenerationStatus.INTERRUPTED or message.tool_calls:
+        deciding.leave(generation.id)
     if ending.refused_images:
         _remember_refused(ending.refused_images, generation.provider)
     search.index_messages([generation.user_message, message])

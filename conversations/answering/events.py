@@ -13,6 +13,8 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
+import orjson
+
 from rini.translation import gettext as _
 from rini.translation import gettext_noop
 from rini.web import json_lines, sse
@@ -25,6 +27,10 @@ class EventType(StrEnum):
     TEXT = "text.delta"
     REASONING = "reasoning.delta"
     TOOL = "tool.delta"
+    CALLED = "tool.called"
+    APPROVAL_REQUIRED = "tool.approval_required"
+    CALLING = "tool.running"
+    CALL_ENDED = "tool.completed"
     DROPPED = "citation.dropped"
     COMPLETED = "generation.completed"
     STOPPED = "generation.stopped"
@@ -108,10 +114,16 @@ def text_of(events: Iterable[JournalEvent], type_: EventType = EventType.TEXT) -
 
 
 def calls_of(events: Iterable[JournalEvent]) -> list[dict[str, Any]]:
-    """The tool calls that their deltas add up to, as OpenAI's messages have them."""
-    calls: dict[int, dict[str, Any]] = {}
+    """The tool calls that their deltas add up to, as OpenAI's messages have them; those that Rini
+    has made with their `result`, which is null where nobody knows it."""
+    calls: dict[Any, dict[str, Any]] = {}
     for event in events:
-        if event.type == EventType.TOOL:
+        if event.type == EventType.CALLED:
+            calls[event.data["id"]] = _made(event.data)
+        elif event.type == EventType.CALL_ENDED:
+            ended = {name: event.data[name] for name in ("result", "is_error")}
+            calls[event.data["id"]] |= ended
+        elif event.type == EventType.TOOL:
             delta = event.data
             function = {"name": "", "arguments": ""}
             call = calls.setdefault(
@@ -120,4 +132,16 @@ def calls_of(events: Iterable[JournalEvent]) -> list[dict[str, Any]]:
             call["id"] = call["id"] or delta["id"] or ""
             call["function"]["name"] = call["function"]["name"] or delta["name"] or ""
             call["function"]["arguments"] += delta["arguments"]
-    return [calls[index] for index in sorted(calls)]
+    return [calls[key] for key in sorted(calls, key=_place)]
+
+
+def _made(called: Mapping[str, Any]) -> dict[str, Any]:
+    arguments = orjson.dumps(called["arguments"]).decode()
+    function = {"name": called["name"], "arguments": arguments}
+    call = {"id": called["id"], "type": "function", "function": function}
+    return {**call, "result": None, "is_error": False}
+
+
+def _place(key: Any) -> int:
+    """Calls of deltas by their numbers, behind those that Rini has made, which stay in order."""
+    return key if isinstance(key, int) else -1

@@ -18,6 +18,9 @@ from conversations.answering import context, images, passages
 from conversations.answering.context import History
 from conversations.answering.images import Images
 from conversations.answering.passages import Passages
+from conversations.answering.tools import toolbox
+from conversations.answering.tools.found import Numbered
+from conversations.answering.tools.toolbox import Toolbox
 from conversations.answering.turn import Turn
 from rini.errors import Unavailable
 from rini.storage.database import in_database
@@ -35,6 +38,8 @@ class Gathered:
     history: History
     images: Images
     passages: Passages | None
+    numbered: Numbered
+    toolbox: Toolbox | None
 
 
 async def gather(turn: Turn) -> Gathered:
@@ -45,7 +50,8 @@ async def gather(turn: Turn) -> Gathered:
         _in_time(_images(turn, history), IMAGES_SECONDS, _("The images of the conversation")),
         _passages(turn, history),
     )
-    return Gathered(*gathered)
+    numbered = Numbered(found.citations if (found := gathered[2]) else ())
+    return Gathered(*gathered, numbered, await toolbox.of(turn, numbered))
 
 
 def read_history(turn: Turn) -> History:

@@ -28,6 +28,7 @@ from conversations.models import Generation, MemoryMode, Message, MessageStatus,
 from conversations.tree import PathTurn
 from knowledge import bases
 from providers.catalogue import Route
+from providers.tools import connections
 from providers.types import ChatMessage
 from rini.storage import heartbeat
 from rini.storage.notifications import CHANNEL
@@ -137,6 +138,7 @@ def _store(
 ) -> Turn:
     parallel.admit(caller.user)
     bases.all_of(caller.user, [UUID(id_) for id_ in choice.knowledge_base_ids or ()])
+    connections.check(caller.user, [UUID(id_) for id_ in choice.mcp_connection_ids or ()])
     target = route.target
     choice = replace(choice, provider=target.provider, model=target.model)
     answer = Message(

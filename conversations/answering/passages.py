@@ -108,11 +108,12 @@ def query_of(questions: Sequence[str]) -> str:
     return last[: settings.MAX_TEXT_CHARACTERS]
 
 
-def block(numbered: Sequence[tuple[int, Found]]) -> str:
-    """The passages for the model: marked, and so that none of them can end its own marks."""
+def block(numbered: Sequence[tuple[int, Found]], *, with_ids: bool = False) -> str:
+    """The passages for the model: marked, and so that none of them can end its own marks; with
+    the ids and places by which a tool reads on."""
     if not numbered:
         return _NOTHING
-    passages = "\n".join(_passage(number, one) for number, one in numbered)
+    passages = "\n".join(_passage(number, one, with_ids) for number, one in numbered)
     return f"<passages>\n{passages}\n</passages>\n{_FOUND}"
 
 
@@ -134,16 +135,23 @@ def citation(number: int, found: Found) -> dict[str, Any]:
     }
 
 
-def _passage(number: int, found: Found) -> str:
+def marked(text: str) -> str:
+    """`text` so that it cannot end the marks around it."""
+    return _MARKS.sub("&lt;", text)
+
+
+def _passage(number: int, found: Found, with_ids: bool) -> str:
     chunk = found.chunk
     where = {"number": str(number), "document": chunk.document.name}
+    if with_ids:
+        span = found.shown
+        where |= {"id": str(chunk.document_id), "start": str(span.start), "end": str(span.end)}
     if chunk.page is not None:
         where["page"] = str(chunk.page)
     if chunk.headings:
         where["section"] = " > ".join(chunk.headings)
     told = " ".join(f"{name}={quoteattr(value)}" for name, value in where.items())
-    text = _MARKS.sub("&lt;", found.shown.content)
-    return f"<passage {told}>\n{text}\n</passage>"
+    return f"<passage {told}>\n{marked(found.shown.content)}\n</passage>"
 
 
 def _fitting(found: Sequence[Found], most: int) -> list[Found]:

@@ -13,9 +13,10 @@ call has its own hold and its own ledger row, all of one message.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Collection, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import replace
+from types import MappingProxyType
 from typing import Any
 
 from billing.models import UsageRecord
@@ -23,6 +24,8 @@ from conversations.answering import context, gathering, images, prompt
 from conversations.answering.citing import CitationReader
 from conversations.answering.events import EventType
 from conversations.answering.gathering import Gathered
+from conversations.answering.tools import steps
+from conversations.answering.tools.calling import Calling
 from conversations.answering.turn import Turn
 from providers import fallbacks
 from providers.errors import ContextTooLong, ModelNotFound, ProviderRefused
@@ -30,6 +33,9 @@ from providers.fallbacks import Attempts
 from providers.gateway import Call
 from providers.types import ChatMessage, ChatRequest, Event, Finished, Keepsake, TextDelta
 from rini.storage.database import in_database
+
+USUAL_STEPS = 1
+"""How often tools are called in an answer whose request does not say."""
 
 
 class Rounds:
@@ -88,16 +94,29 @@ class Rounds:
                     raise
 
     def _answer(self, gathered: Gathered) -> AsyncGenerator[Event, None]:
-        answer = self._answered(self._prompt(gathered))
-        if gathered.passages is None:
+        answer = self._in_steps(gathered)
+        if gathered.passages is None and gathered.toolbox is None:
             return answer
-        return self._cited(answer, len(gathered.passages.citations))
+        return self._cited(answer, gathered.numbered.numbers)
+
+    def _in_steps(self, gathered: Gathered) -> AsyncGenerator[Event, None]:
+        turn, told = self._turn, self._prompt(gathered)
+        if gathered.toolbox is None:
+            return self._answered(told)
+        return steps.events(
+            self._answered,
+            told,
+            gathered.toolbox,
+            Calling(turn.generation, gathered.toolbox, self._tell),
+            most=turn.choice.max_steps or USUAL_STEPS,
+            choice=turn.choice.params.get("tool_choice"),
+        )
 
     async def _cited(
-        self, answer: AsyncGenerator[Event, None], passages: int
+        self, answer: AsyncGenerator[Event, None], known: Collection[int]
     ) -> AsyncGenerator[Event, None]:
         """`answer` without the numbers of passages that there are not."""
-        reader = CitationReader(range(1, passages + 1))
+        reader = CitationReader(known)
         async with aclosing(answer) as events:
             async for event in events:
                 is_text = isinstance(event, TextDelta)
@@ -123,9 +142,11 @@ class Rounds:
             recalled=recollection.with_question if recollection else "",
         )
 
-    def _answered(self, messages: Sequence[ChatMessage]) -> AsyncGenerator[Event, None]:
+    def _answered(
+        self, messages: Sequence[ChatMessage], more: Mapping[str, Any] = MappingProxyType({})
+    ) -> AsyncGenerator[Event, None]:
         turn = self._turn
-        request = ChatRequest(messages, turn.choice.params, turn.choice.usual)
+        request = ChatRequest(messages, {**turn.choice.params, **more}, turn.choice.usual)
         attempts = fallbacks.attempts(turn.route.targets, request, turn.payer, self.asked.set)
         self._attempts.append(attempts)
         return attempts.stream(Call.events)

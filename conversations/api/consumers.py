@@ -36,6 +36,7 @@ from accounts.authentication import (
 )
 from accounts.revocation import Right
 from conversations.answering import generation, journal, stopping, transcript
+from conversations.answering.tools import deciding
 from conversations.answering.turn import Turn
 from conversations.api.endpoints import open_turn
 from conversations.api.origins import is_allowed
@@ -53,6 +54,7 @@ from rini.errors import (
 from rini.storage.database import in_database, in_database_patiently
 from rini.storage.notifications import listener
 from rini.storage.threads import LARGE
+from rini.text import storable_value
 from rini.translation import gettext as _
 from rini.web import json_lines, refusals
 from rini.web.api import known_error
@@ -82,6 +84,13 @@ class AttachMessage(serializers.Serializer[Any]):
 
 class StopMessage(serializers.Serializer[Any]):
     generation_id = serializers.UUIDField()
+
+
+class DecisionMessage(serializers.Serializer[Any]):
+    """A yes or a no to a call of a tool; a yes may have other arguments."""
+
+    tool_call_id = serializers.UUIDField()
+    arguments = serializers.DictField(required=False, allow_null=True)
 
 
 class AuthenticateMessage(serializers.Serializer[Any]):
@@ -154,6 +163,8 @@ class SessionConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # Channels
             "generate": self._generate,
             "attach": self._attach,
             "stop": self._stop,
+            "approve": self._approve,
+            "deny": self._deny,
             "ping": self._ping,
         }
         if kind not in handlers:
@@ -204,6 +215,19 @@ class SessionConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # Channels
 
     async def _stop(self, message: dict[str, Any]) -> None:
         await stopping.stop(self._admitted().user, validated(StopMessage, message)["generation_id"])
+
+    async def _approve(self, message: dict[str, Any]) -> None:
+        decided = validated(DecisionMessage, message)
+        await in_database(
+            deciding.approve,
+            self._admitted().user,
+            decided["tool_call_id"],
+            storable_value(decided.get("arguments")),
+        )
+
+    async def _deny(self, message: dict[str, Any]) -> None:
+        decided = validated(DecisionMessage, message)
+        await in_database(deciding.deny, self._admitted().user, decided["tool_call_id"])
 
     async def _ping(self, message: dict[str, Any]) -> None:
         await self._send({"type": "pong"})

@@ -22,6 +22,7 @@ _MESSAGE = {
     "model_used": "gpt-4.1-mini",
 }
 _WHOSE = {"generation_id": "9e4f3c2b-1a0d-4e5f-8c7b-6a5d4e3f2b1c"}
+_CALL = "b7a1c6de-52d4-4a0e-8a57-3f0d1c2b4e90"
 _USAGE = {"prompt_tokens": 42, "completion_tokens": 17, "cost": "0.000123456"}
 _PROBLEM = {
     "type": "about:blank",
@@ -90,6 +91,24 @@ EVENTS: dict[EventType, tuple[str, dict[str, Any]]] = {
     EventType.TOOL: (
         "A piece of a call of one of the tools in `llm_params`.",
         {"index": 0, "id": "call_1", "name": "weather", "arguments": '{"city": "東京"}'},
+    ),
+    EventType.CALLED: (
+        "The model calls a tool that Rini offers it.",
+        {"id": _CALL, "name": "knowledge_search", "arguments": {"query": "연차"}},
+    ),
+    EventType.APPROVAL_REQUIRED: (
+        "The call waits for a yes: POST /tool-calls/{id}/approve or …/deny.",
+        {"id": _CALL, "name": "wiki_write_page", "arguments": {"text": "새 쪽"}},
+    ),
+    EventType.CALLING: ("The call is being made.", {"id": _CALL}),
+    EventType.CALL_ENDED: (
+        "What came of the call, as the model is told it.",
+        {
+            "id": _CALL,
+            "name": "knowledge_search",
+            "result": "<passages>…</passages>",
+            "is_error": False,
+        },
     ),
     EventType.COMPLETED: ("The whole answer is there.", _ended("complete", "stop")),
     EventType.STOPPED: ("It was stopped; its text so far stays.", _ended("stopped")),

@@ -177,7 +177,7 @@ def _text_completion(
     if body.get("parent_message_id"):
         raise InvalidInput(errors={"parent_message_id": [_("This needs a session_id.")]})
     messages = [{"role": "user", "content": body["text"]}]
-    if body.get("knowledge_base_ids"):
+    if any(map(body.get, ("knowledge_base_ids", "tools", "mcp_connection_ids"))):
         return body, opening.open_passing_turn(caller, messages, choice_of(body))
     return body, stateless.prepare(caller, messages, choice_of(body))
 
@@ -201,12 +201,16 @@ def open_turn(caller: Caller, session_id: UUID, body: dict[str, Any]) -> Turn:
 
 def choice_of(body: dict[str, Any]) -> Choice:
     """What validated `CallParameters` choose."""
-    ids = body.get("knowledge_base_ids")
+    ids, mcp = body.get("knowledge_base_ids"), body.get("mcp_connection_ids")
     return Choice(
         body.get("provider"),
         body.get("model"),
         body.get("llm_params") or {},
         knowledge_base_ids=None if ids is None else [str(id_) for id_ in ids],
+        tools=body.get("tools"),
+        mcp_connection_ids=None if mcp is None else [str(id_) for id_ in mcp],
+        max_steps=body.get("max_steps"),
+        require_approval=body.get("require_approval"),
         memory=body.get("memory"),
         fallbacks=body.get("fallbacks"),
     )

@@ -10,6 +10,8 @@ from rest_framework import serializers
 
 from accounts.authentication import caller_in
 from accounts.sharing.models import Access
+from conversations.answering.tools import built_in
+from conversations.answering.tools.toolbox import POLICIES
 from conversations.models import FinishReason, Generation, MemoryMode, Message, Role, Session
 from providers import bounds, demands
 from providers.fallback_names import MOST as MOST_FALLBACKS
@@ -220,6 +222,32 @@ class CallParameters(serializers.Serializer[Any]):
 class AnswerParameters(CallParameters):
     """What every request for an answer has that documents and memory may help with."""
 
+    tools = ShortListField(
+        child=serializers.ChoiceField(sorted(built_in.SPECS)),
+        required=False,
+        allow_null=True,
+        help_text="Tools of Rini's own that the model may call.",
+    )
+    mcp_connection_ids = ShortListField(
+        child=serializers.UUIDField(),
+        required=False,
+        allow_null=True,
+        max_length=50,
+        help_text="Connections whose tools the model may call.",
+    )
+    max_steps = serializers.IntegerField(
+        required=False,
+        allow_null=True,
+        min_value=1,
+        max_value=50,
+        help_text="How often it may call tools and be told what came of it. Usual: once.",
+    )
+    require_approval = serializers.ChoiceField(
+        POLICIES,
+        required=False,
+        allow_null=True,
+        help_text="Which calls wait for a yes, beside those of which their connection says so.",
+    )
     memory = serializers.BooleanField(
         required=False,
         allow_null=True,
@@ -228,6 +256,20 @@ class AnswerParameters(CallParameters):
     knowledge_base_ids = ShortListField(
         child=serializers.UUIDField(), required=False, max_length=100, allow_null=True
     )
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        if attrs["llm_params"].get("tools") and (
+            attrs.get("tools") or attrs.get("mcp_connection_ids")
+        ):
+            raise serializers.ValidationError(
+                {
+                    "llm_params": _(
+                        "`tools` in `llm_params` are called by you, those of the request by Rini: "
+                        "one answer has one kind."
+                    )
+                }
+            )
+        return attrs
 
 
 class TextCompletionRequest(AnswerParameters):

@@ -96,6 +96,12 @@ def owned(user: User, connection_id: UUID) -> McpConnection:
     return connection
 
 
+def check(user: User, ids: Sequence[UUID]) -> None:
+    """Raise `NotFound` unless the user may use every one of these connections."""
+    if ids:
+        _visible(user, ids)
+
+
 def servers(user: User, ids: Sequence[UUID]) -> list[Server]:
     """The servers of these connections, in their order, each once. Raises `NotFound` unless the
     user may use every one, and `rini.secrets.crypto.SealBroken`."""

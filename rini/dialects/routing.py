@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from starlette.types import Receive, Scope, Send
 
+from rini.dialects.ai_sdk import routes as ai_sdk
 from rini.dialects.anthropic import routes as anthropic
 from rini.dialects.conversation_rag import routes as conversation_rag
 from rini.dialects.one_shot import routes as one_shot
@@ -31,6 +32,7 @@ http_routes = [
     *responses.http_routes,
     *conversations.http_routes,
     *openai.http_routes,
+    *ai_sdk.http_routes,
     *session_chat.http_routes,  # before conversation_rag, to which /api/chat/stream looks like one
     *conversation_rag.http_routes,
     *one_shot.http_routes,

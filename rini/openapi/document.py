@@ -58,6 +58,7 @@ class AnthropicError(serializers.Serializer[Any]):
 
 _JSON = "application/json"
 _FAILURES = {
+    "ai_sdk": Failures(None, "text/plain"),
     "openai": Failures(OpenAIError, _JSON),
     "anthropic": Failures(AnthropicError, _JSON),
     "session_chat": Failures(Detail, _JSON),

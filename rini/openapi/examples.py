@@ -320,7 +320,20 @@ ANSWERS: dict[tuple[str, str], Any] = {
 }
 """Answers of the dialects, whose shapes are their clients' and not ours, by method and path."""
 
+_UI_MESSAGE = {
+    "id": "4710",
+    "role": "user",
+    "parts": [{"type": "text", "text": "도쿄에서 하루 동안 무엇을 볼까요?"}],
+}
 OF_COMPONENTS: dict[str, dict[str, Any]] = {
+    "AiSdkQuestion": {
+        "id": "여행",
+        "messages": [_UI_MESSAGE],
+        "message": _UI_MESSAGE,
+        "trigger": "submit-message",
+        "messageId": "4710",
+    },
+    "AiSdkChat": {"id": "여행", "messages": [_UI_MESSAGE]},
     "Message": {"id": 4711},
     "Problem": {"title": "Not Found", "status": 404},
     "OpenAIErrorBody": {

@@ -76,7 +76,16 @@ _STREAMED_RESPONSE = {
 _ONE_RESPONSE = "/v1/responses/{response_id}/"
 _ONE_CONVERSATION = "/v1/conversations/{conversation_id}/"
 
+_PART = {
+    "text/event-stream": {"data": '{"type":"text-delta","id":"1","delta":"경복궁"}'},
+    "text/plain": "messages[0].parts: This text is empty.",
+}
+
 BY_MEDIA_TYPE: dict[tuple[str, str], dict[str, Any]] = {
+    ("post", "/api/ai-sdk/chat/"): _PART,
+    ("get", "/api/ai-sdk/chat/{chat_id}/"): _PART,
+    ("get", "/api/ai-sdk/chat/{chat_id}/stream/"): _PART,
+    ("delete", "/api/ai-sdk/chat/{chat_id}/stream/"): _PART,
     ("get", "/sessions/{session_id}/export/"): {
         "text/markdown": "# 東京旅行の計画\n\n**user**\n\n도쿄에서 하루 동안 무엇을 볼까요?\n"
     },

@@ -46,6 +46,11 @@ BODIES: dict[tuple[str, str], Json] = {
     },
     ("post", "/groups/"): {"name": "연구팀", "description": "東京の研究者"},
     ("post", "/knowledge-bases/"): {"name": "社内規程"},
+    ("post", "/api/ai-sdk/chat/"): {
+        "id": "여행",
+        "messages": [{"id": "q1", "role": "user", "parts": [{"type": "text", "text": _QUESTION}]}],
+        "model": "demo/demo",
+    },
     ("post", "/api/sessions/"): {"metadata": {"channel": "web"}},
     ("post", "/api/users/register/"): {"username": "두리", "password": "긴 암호 하나 둘 셋"},
     ("post", "/api/conversations/create/"): {"title": "東京旅行の計画", "model": "demo"},

@@ -45,10 +45,13 @@ def inline(name: str, *texts: str) -> type[serializers.Serializer[Any]]:
 
 
 class Failures:
-    """How an API describes its errors: the shape, and its media type."""
+    """How an API describes its errors: the shape, and its media type. Without a shape they are
+    texts."""
 
     def __init__(
-        self, shape: type[serializers.Serializer[Any]] = Problem, media_type: str = PROBLEM_JSON
+        self,
+        shape: type[serializers.Serializer[Any]] | None = Problem,
+        media_type: str = PROBLEM_JSON,
     ) -> None:
         self.shape = shape
         self.media_type = media_type
@@ -78,7 +81,8 @@ class Schema(AutoSchema):
         if method == "POST" and operation.get("security"):
             operation.setdefault("parameters", []).append(_IDEMPOTENCY_KEY)
         failures: Failures = getattr(self.view, "failures", None) or Failures()
-        shape = self.resolve_serializer(failures.shape, "response").ref
+        text = {"type": "string"}
+        shape = self.resolve_serializer(failures.shape, "response").ref if failures.shape else text
         for status in _failures_of(operation, method):
             operation["responses"].setdefault(
                 str(status),

@@ -1,0 +1,1 @@
+"""Vercel's AI SDK: chats of `useChat`, answered as UI message streams."""

@@ -55,7 +55,13 @@ def resolve(
     if not model:
         raise invalid("model", "invalid_input", _("Name a model, “provider/model” for instance."))
     row = find_model(caller, provider, model, kind)
-    _check(caller, row, kind)
+    _check_kind(row, kind)
+    return route_to(caller, row, session_id)
+
+
+def route_to(caller: Caller, row: Model, session_id: UUID | None = None) -> Route:
+    """The route to a model. Raises as `resolve`, but for what is wrong with its name."""
+    _check(caller, row)
     key = keys.key_for(caller.user, row.provider, session_id)
     now = timezone.now()
     return Route(
@@ -95,20 +101,23 @@ def target_of(provider: Provider, model: str, key: Secret | None) -> Target:
     )
 
 
-def _check(caller: Caller, row: Model, kind: str) -> None:
-    if not row.provider.enabled:
-        message = _("The operator has disabled %(provider)s.") % {"provider": row.provider_id}
-        raise invalid("provider", "provider_disabled", message)
-    if not row.enabled:
-        raise invalid(
-            "model", "model_disabled", _("The operator has disabled %(model)s.") % {"model": row}
-        )
+def _check_kind(row: Model, kind: str) -> None:
     if row.kind != kind:
         raise invalid(
             "model",
             "model_wrong_kind",
             _("%(model)s is for %(kind)s, not for %(wanted)s.")
             % {"model": row, "kind": ModelKind(row.kind).label, "wanted": ModelKind(kind).label},
+        )
+
+
+def _check(caller: Caller, row: Model) -> None:
+    if not row.provider.enabled:
+        message = _("The operator has disabled %(provider)s.") % {"provider": row.provider_id}
+        raise invalid("provider", "provider_disabled", message)
+    if not row.enabled:
+        raise invalid(
+            "model", "model_disabled", _("The operator has disabled %(model)s.") % {"model": row}
         )
     if lacking := access.missing_here(row):
         raise invalid("model", "model_not_installed", lacking)

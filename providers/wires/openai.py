@@ -12,11 +12,15 @@ from providers.events import as_chunk
 from providers.refusals import from_stream, scrubbed
 from providers.types import ChatRequest, Chunk, Completion, EmbeddingInput, Embeddings, Target
 from providers.vendors import vendor
-from providers.wires.http import VendorClient, VendorResponse
+from providers.wires.http import SentFile, VendorClient, VendorResponse
 from providers.wires.surrogates import Joiner
 from providers.wires.surrogates import parsed as _parsed
+from providers.wires.text_completions import as_chat
 from rini.translation import gettext as _
 from rini.web.sse import EventTooLong, Parser
+
+_TEXTS = "completions"
+"""Where texts are gone on from, and are no messages of a chat."""
 
 
 class OpenAIWire:
@@ -28,15 +32,28 @@ class OpenAIWire:
     def __init__(self, client: VendorClient | None = None) -> None:
         self._client = client or VendorClient()
 
-    async def stream(self, target: Target, request: ChatRequest) -> AsyncGenerator[Chunk]:
-        options = {**(request.params.get("stream_options") or {}), "include_usage": True}
-        body = _body(target, request) | {"stream": True, "stream_options": options}
-        response = await self._send("POST", "chat/completions", target, body)
-        reading = _Reading(target)
+    def stream(self, target: Target, request: ChatRequest) -> AsyncGenerator[Chunk]:
+        return self._streamed("chat/completions", target, _body(target, request))
+
+    def stream_text(
+        self, target: Target, prompt: str | list[Any], params: Mapping[str, Any]
+    ) -> AsyncGenerator[Chunk]:
+        """How a text goes on, as the chunks of a chat's answer."""
+        body = {**params, "model": target.model, "prompt": prompt}
+        return self._streamed(_TEXTS, target, body)
+
+    async def _streamed(
+        self, path: str, target: Target, body: dict[str, Any]
+    ) -> AsyncGenerator[Chunk]:
+        options = {**(body.get("stream_options") or {}), "include_usage": True}
+        body |= {"stream": True, "stream_options": options}
+        response = await self._send("POST", path, target, body)
+        reading = _Reading(target, is_text=path == _TEXTS)
         try:
             if response.headers.get("Content-Type", "").startswith("application/json"):
                 # Some servers answer whole, whatever they are asked for.
-                yield as_chunk(_with("choices", _parsed(await response.whole()), target))
+                whole = _with("choices", _parsed(await response.whole()), target)
+                yield as_chunk(as_chat(whole))
                 return
             while not reading.is_over:
                 try:
@@ -57,6 +74,14 @@ class OpenAIWire:
         answer = await self._ask("POST", "chat/completions", target, body | {"stream": False})
         return _with("choices", answer, target)
 
+    async def complete_text(
+        self, target: Target, prompt: str | list[Any], params: Mapping[str, Any]
+    ) -> Completion:
+        """How a text goes on, as a chat's answer."""
+        body = {**params, "model": target.model, "prompt": prompt, "stream": False}
+        body.pop("stream_options", None)
+        return as_chat(_with("choices", await self._ask("POST", _TEXTS, target, body), target))
+
     async def embed(
         self, target: Target, inputs: Sequence[EmbeddingInput], params: Mapping[str, Any]
     ) -> Embeddings:
@@ -74,6 +99,16 @@ class OpenAIWire:
         rows = _with("data", await self._ask("GET", "models", target), target)["data"]
         return [str(row["id"]) for row in rows if isinstance(row, Mapping) and "id" in row]
 
+    async def relay(
+        self,
+        target: Target,
+        path: str,
+        body: Mapping[str, Any],
+        files: Mapping[str, SentFile],
+    ) -> VendorResponse:
+        """The answer of another of the vendor's services, its body still to read. Close it."""
+        return await self._send("POST", path, target, body, files)
+
     async def close(self) -> None:
         await self._client.close()
 
@@ -87,13 +122,18 @@ class OpenAIWire:
             response.close()
 
     async def _send(
-        self, method: str, path: str, target: Target, body: Mapping[str, Any] | None = None
+        self,
+        method: str,
+        path: str,
+        target: Target,
+        body: Mapping[str, Any] | None = None,
+        files: Mapping[str, SentFile] | None = None,
     ) -> VendorResponse:
         headers = {}
         if target.api_key is not None:
             headers["Authorization"] = f"Bearer {target.api_key.reveal()}"
         url = f"{target.base_url.rstrip('/')}/{path}"
-        return await self._client.send(method, url, target, headers=headers, body=body)
+        return await self._client.send(method, url, target, headers=headers, body=body, files=files)
 
 
 class _Reading:
@@ -102,10 +142,11 @@ class _Reading:
     and one without any chunk raises.
     """
 
-    def __init__(self, target: Target) -> None:
+    def __init__(self, target: Target, *, is_text: bool) -> None:
         self.began = False
         self.is_over = False
         self._target = target
+        self._is_text = is_text
         self._parser = Parser()
         self._opening = b""
         self._halves = _Halves()
@@ -133,7 +174,7 @@ class _Reading:
             if chunk.get("error"):
                 raise from_stream(self._target.provider, chunk, key=self._target.api_key)
             self.began = True
-            yield self._halves.joined(chunk)
+            yield self._halves.joined(as_chat(chunk) if self._is_text else chunk)
         self.is_over = not piece
         if self.is_over and (rest := self._halves.rest()):
             yield rest

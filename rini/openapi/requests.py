@@ -57,6 +57,7 @@ BODIES: dict[tuple[str, str], Json] = {
     ("post", "/chat/"): _ONE_SHOT,
     ("post", "/chat/stream/"): _ONE_SHOT,
     ("post", "/v1/chat/completions/"): {"model": "demo/demo", "messages": _MESSAGES},
+    ("post", "/v1/completions/"): {"model": "demo/demo", "prompt": _QUESTION},
     ("post", "/v1/embeddings/"): {
         "model": "offline/multilingual-e5-small",
         "input": ["안녕하세요", "你好"],

@@ -150,6 +150,16 @@ BY_MEDIA_TYPE: dict[tuple[str, str], dict[str, Any]] = {
     },
     ("post", f"{_ONE_RESPONSE}cancel/"): {"application/json": {**_RESPONSE, "status": "cancelled"}},
     ("get", f"{_ONE_RESPONSE}input_items/"): {"application/json": _ITEMS},
+    ("post", "/v1/responses/compact/"): {
+        "application/json": {
+            "id": _RESPONSE["id"],
+            "object": "response.compaction",
+            "created_at": 1772357400,
+            "output": [
+                {"id": "cmp_1", "type": "compaction", "encrypted_content": "rini-compaction:6rK9…"}
+            ],
+        }
+    },
     ("post", "/v1/responses/input_tokens/"): {
         "application/json": {"object": "response.input_tokens", "input_tokens": 8}
     },

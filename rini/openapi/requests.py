@@ -63,6 +63,7 @@ BODIES: dict[tuple[str, str], Json] = {
         "input": ["안녕하세요", "你好"],
     },
     ("post", "/v1/responses/"): {"model": "demo/demo", "input": _QUESTION},
+    ("post", "/v1/responses/compact/"): {"model": "demo/demo", "input": _QUESTION},
     ("post", "/v1/responses/input_tokens/"): {"model": "demo/demo", "input": _QUESTION},
     ("post", "/v1/conversations/"): {"metadata": {"주제": "여행"}},
     ("post", "/v1/messages/"): {

@@ -66,6 +66,11 @@ class User(AbstractBaseUser, PermissionsMixin):
     parallel_generations = models.PositiveIntegerField(
         _("answers at a time"), null=True, blank=True, help_text=USUAL
     )
+    memory_enabled = models.BooleanField(
+        _("memory"),
+        default=True,
+        help_text=_("Something of the user may be remembered."),
+    )
     created_at = models.DateTimeField(_("created at"), default=timezone.now, editable=False)
 
     USERNAME_FIELD = "username"

@@ -58,7 +58,7 @@ class Confirmation(serializers.Serializer[User]):
 class AccountSerializer(serializers.ModelSerializer[User]):
     class Meta:
         model = User
-        fields = ("id", "username", "email", "is_staff", "created_at")
+        fields = ("id", "username", "email", "is_staff", "memory_enabled", "created_at")
         read_only_fields = fields
 
 
@@ -78,6 +78,9 @@ class AccountChange(serializers.Serializer[User]):
     username = UserName(required=False)
     email = serializers.EmailField(required=False, allow_null=True, max_length=254)
     password = Password(required=False)
+    memory_enabled = serializers.BooleanField(
+        required=False, help_text="Off: nothing of the user is remembered, and nothing told."
+    )
     current_password = CurrentPassword()
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:

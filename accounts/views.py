@@ -24,6 +24,9 @@ from rini.web.api_schema import problems
 from rini.web.http import validated
 from rini.web.routes import Resource
 
+_ANYBODYS = {"memory_enabled"}
+"""What whoever is logged in may change of an account: it does not say whose it is."""
+
 
 class UserViewSet(OpenViewSet):
     @extend_schema(
@@ -53,15 +56,17 @@ class UserViewSet(OpenViewSet):
     )
     @me.mapping.patch
     def change_me(self, request: Request) -> Response:
-        """Change name, e-mail address or password; a new password ends every login.
+        """Change name, e-mail address or password, or switch memory on and off; a new password ends
+        every login.
 
-        An account with a password changes none of them without it: `current_password`.
+        An account with a password changes none of the first three without it: `current_password`.
         """
         user, login_id = caller_in(request).user, caller_in(request).right.login_id
         fields = validated(serializers.AccountChange, request.data, instance=user)
         current = fields.pop("current_password", None)
-        if fields:
+        if fields.keys() - _ANYBODYS:
             credentials.confirm(user, current)
+        if fields:
             credentials.change(user, fields, login_id)
         return Response(serializers.AccountSerializer(user).data)
 

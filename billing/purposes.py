@@ -19,3 +19,5 @@ class Purpose(StrEnum):
     """Pictures that are made."""
     SPEECH = "speech"
     TRANSCRIPTION = "transcription"
+    MEMORY = "memory"
+    """What is worth remembering of a conversation."""

@@ -12,8 +12,11 @@ class ConversationsConfig(AppConfig):
     def ready(self) -> None:
         from accounts.sharing import kinds
         from conversations import shared
+        from conversations.remembering import OwnConversations
+        from memory import sources
 
         kinds.register(shared.KIND)
+        sources.register(OwnConversations())
         pre_delete.connect(_take_generations_away, sender="accounts.User")
         post_delete.connect(_forget_file, sender="conversations.Message")
 

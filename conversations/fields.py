@@ -61,6 +61,7 @@ MESSAGE: Mapping[str, Goes] = {
     "time_to_first_token_ms": Goes.EVERYWHERE,
     "citations": Goes.EVERYWHERE,
     "tool_calls": Goes.EVERYWHERE,
+    "memories": Goes.FORK,
     "keepsakes": Goes.FORK,
     "created_at": Goes.EVERYWHERE,
     "cost_nano": Goes.EVERYWHERE,  # in a file `cost`, in dollars

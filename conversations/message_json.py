@@ -38,6 +38,7 @@ def message_data(message: Message) -> dict[str, Any]:
         "cost": dollars(message.cost_nano),
         "citations": message.citations,
         "tool_calls": message.tool_calls,
+        "memories": message.memories,
         "created_at": _moment(message.created_at),
     }
 

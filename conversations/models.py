@@ -153,6 +153,7 @@ class Message(models.Model):
     cost_nano = models.BigIntegerField(_("cost in nano-dollars"), null=True)
     citations = models.JSONField(_("citations"), default=list, blank=True)
     tool_calls = models.JSONField(_("tool calls"), default=list, blank=True)
+    memories = models.JSONField(_("memories"), default=list, blank=True)
     keepsakes = models.JSONField(
         _("keepsakes"),
         null=True,
@@ -283,6 +284,7 @@ class Generation(models.Model):
     last_seq = models.PositiveIntegerField(_("last event"), null=True)
     problem = models.JSONField(_("problem"), null=True)
     retrieval = models.JSONField(_("retrieval"), null=True)
+    recalled = models.JSONField(_("recalled from memory"), null=True)
     created_at = models.DateTimeField(_("created at"), default=timezone.now, editable=False)
     finished_at = models.DateTimeField(_("finished at"), null=True)
 

@@ -11,6 +11,7 @@ from conversations.api.endpoints import (
     TextCompletion,
 )
 from conversations.api.image_endpoints import ImageCompletion, MessageFile
+from conversations.api.memory_endpoints import SessionMemoryExtraction
 from conversations.api.revision_endpoints import MessageEdit, MessageRegenerate, SessionTitle
 from rini.web.http import route
 from rini.web.routes import MESSAGE_PATTERN, UUID_PATTERN
@@ -22,6 +23,9 @@ http_routes = [
     route(r"^llm/chat-completions/?$", ChatCompletion()),
     route(rf"^sessions/(?P<session_id>{UUID_PATTERN})/generations/?$", SessionGenerations()),
     route(rf"^sessions/(?P<session_id>{UUID_PATTERN})/title/?$", SessionTitle()),
+    route(
+        rf"^sessions/(?P<session_id>{UUID_PATTERN})/memory/extract/?$", SessionMemoryExtraction()
+    ),
     route(r"^llm/image-completion/?$", ImageCompletion()),
     route(rf"{_MESSAGE}/file/?$", MessageFile()),
     route(rf"{_MESSAGE}/edit/?$", MessageEdit()),

@@ -19,9 +19,9 @@ from conversations import lifetime
 from conversations.answering import endings, journal
 from conversations.answering.endings import Ending
 from conversations.answering.events import EventType, text_of
-from conversations.digests import summaries, summarising, titles
+from conversations.digests import extracting, indexing, summaries, summarising, titles
 from conversations.files import attachments, import_jobs
-from conversations.models import Generation, GenerationStatus, JournalSegment, Session
+from conversations.models import Generation, GenerationStatus, JournalSegment, MemoryMode, Session
 from providers import asking, token_counts
 from providers.asking import Question
 from providers.tasks import interrupted
@@ -101,6 +101,44 @@ def summarise(message_id: int, provider: str, model: str, token_id: str | None) 
             summaries.store(message_id, _ask(question), f"{provider}/{model}")
     except RiniError as error:
         log.warning("no summary", message=message_id, error=str(error))
+
+
+@shared_task
+def remember(generation_id: str, token_id: str | None) -> None:
+    """Make an exchange findable for recall and, where memory is automatic, look through it for what
+    is worth keeping."""
+    found = Generation.objects.select_related("session__user", "user_message", "assistant_message")
+    generation = found.filter(id=generation_id).first()
+    if generation is None:
+        return
+    indexing.index(generation.session_id)
+    session = generation.session
+    if not settings.MEMORY_EXTRACTION or session.memory_mode != MemoryMode.AUTO:
+        return
+    caller = asking.caller_again(session.user, token_id)
+    if caller is None or generation.status != GenerationStatus.COMPLETED:
+        return
+    try:
+        if reading := extracting.after(caller, generation):
+            answer = _ask(reading.question)
+            extracting.learnt(caller.user, reading, answer, settings.MEMORY_PER_EXCHANGE)
+    except RiniError as error:
+        log.warning("nothing could be remembered", generation=generation_id, error=str(error))
+
+
+@shared_task
+def index_session(session_id: str) -> None:
+    """Make what was said in a session findable for recall."""
+    indexing.index(UUID(session_id))
+
+
+@shared_task
+def index_missed() -> int:
+    """Make findable what was said lately and whose task was lost; in how many sessions."""
+    sessions = indexing.missed()
+    for session_id in sessions:
+        indexing.index(session_id)
+    return len(sessions)
 
 
 def _ask(question: Question) -> str:

@@ -12,6 +12,7 @@ TASKS: dict[str, dict[str, Any]] = {
         "schedule": 300.0,
     },
     "forget-answers": {"task": "rini.tasks.forget_answers", "schedule": 3600.0},
+    "index-missed": {"task": "conversations.tasks.index_missed", "schedule": 120.0},
     "requeue-imports": {"task": "conversations.tasks.requeue_imports", "schedule": 60.0},
     "sweep-files": {"task": "conversations.tasks.sweep_files", "schedule": 86400.0},
     "requeue-documents": {"task": "knowledge.tasks.requeue", "schedule": 15.0},

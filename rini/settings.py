@@ -322,6 +322,15 @@ MAX_CONTEXT_MESSAGES = env.integer("MAX_CONTEXT_MESSAGES", 10, least=1)
 # If the operator sets it, that limit is for all sessions; otherwise they tell as much as fits.
 CONTEXT_TURNS = MAX_CONTEXT_MESSAGES if env.is_set("MAX_CONTEXT_MESSAGES") else None
 AUTO_TITLE = env.switch("AUTO_TITLE", True)
+MEMORY_ENABLED = env.switch("MEMORY_ENABLED", True)
+MEMORY_EXTRACTION = env.switch("MEMORY_EXTRACTION", True)
+MEMORY_MODEL = env.text("MEMORY_MODEL", **_MODEL)  # empty: the one that has answered
+MEMORY_NEEDS_CONFIRMATION = env.switch("MEMORY_NEEDS_CONFIRMATION", False)
+MEMORY_PER_EXCHANGE = env.integer("MEMORY_PER_EXCHANGE", 5, least=1, most=100)
+MEMORY_DAILY_BUDGET = env.dollars("MEMORY_DAILY_BUDGET", "0.10")
+MEMORY_PROMPT_TOKENS = env.integer("MEMORY_PROMPT_TOKENS", 1500, least=100)
+MAX_MEMORIES = env.integer("MAX_MEMORIES", 50_000, least=1)
+MAX_MEMORY_CHARACTERS = env.integer("MAX_MEMORY_CHARACTERS", 10_000, least=1)
 
 # -- reading documents ----------------------------------------------------------------------------
 # What one document may take: the fields of `knowledge.readers.limits.Limits`.

@@ -31,5 +31,6 @@ urlpatterns = [
     path("", include("billing.urls")),
     path("", include("providers.urls")),
     path("", include("knowledge.urls")),
+    path("", include("memory.urls")),
     path("", include("conversations.urls")),
 ]

@@ -92,7 +92,9 @@ def server_environment(database: None, stage_server: Stage) -> dict[str, str]:
         "OPENROUTER_BASE_URL": stage_server.openai_url,
         "LLM_SERVER_URL": stage_server.openai_url,
         "DEMO_TOKENS_PER_SECOND": "0",
-        "AUTO_TITLE": "false",  # a worker would call vendors while another test counts their calls
+        # A worker would call vendors for them while another test counts the calls.
+        "AUTO_TITLE": "false",
+        "MEMORY_EXTRACTION": "false",
         "PROCESS_DEAD_AFTER_SECONDS": "3",
         "LOG_FORMAT": "json",
         # As on a machine of one's own: the tests' people come from one address, and open accounts.

@@ -7,6 +7,7 @@ that run already are used instead if both ``TEST_DATABASE_URL`` and ``TEST_REDIS
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import shutil
 import tempfile
@@ -68,6 +69,8 @@ def _servers() -> Iterator[None]:
             with Supervisor(folder / "run", print) as supervisor:
                 _choose(supervisor, folder, installation)
                 yield
+                # Hearts that still beat would tell a closed log that the database is gone.
+                logging.disable()
         finally:
             _remove(folder)
 

@@ -1,7 +1,8 @@
-"""What an ended answer gives cause for: a title for its session, a summary of what did not fit.
+"""What an ended answer gives cause for: a title for its session, a summary of what did not fit, and
+remembering what was said.
 
-Neither makes anybody wait. The worker does what asks a model; what could not be queued is noticed
-again at a later turn.
+None of them makes anybody wait. The worker does what asks a model; what could not be queued is
+noticed again, at a later turn or by a clock.
 """
 
 from __future__ import annotations
@@ -11,7 +12,8 @@ from django.conf import settings
 
 from conversations.answering.turn import Turn
 from conversations.digests import summaries, titles
-from conversations.models import GenerationStatus, Role, Session
+from conversations.models import GenerationStatus, MemoryMode, Role, Session
+from memory import sources
 from providers.models import WireKind
 from rini.errors import Unavailable
 from rini.storage.background import enqueue
@@ -28,6 +30,8 @@ async def follow_up(turn: Turn, status: GenerationStatus, unsummarised: int | No
     try:
         if unsummarised is not None:
             await in_database(_summarise, turn, unsummarised)
+        if _is_remembered(turn):
+            await in_database(_remember, turn)
         if settings.AUTO_TITLE and status == GenerationStatus.COMPLETED and _is_first(turn):
             await in_database(_name, turn)
     except Unavailable:
@@ -41,6 +45,16 @@ def _summarise(turn: Turn, message_id: int) -> None:
             "conversations.tasks.summarise",
             *(message_id, generation.provider, generation.model, _token_id(turn)),
         )
+
+
+def _is_remembered(turn: Turn) -> bool:
+    session = turn.generation.session
+    off = session.hidden or session.memory_mode == MemoryMode.DISABLED
+    return not off and turn.choice.memory is not False and sources.is_on_for(turn.caller.user)
+
+
+def _remember(turn: Turn) -> None:
+    enqueue("conversations.tasks.remember", str(turn.generation.id), _token_id(turn))
 
 
 def _is_first(turn: Turn) -> bool:

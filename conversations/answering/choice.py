@@ -28,6 +28,8 @@ class Choice:
     """Where to look for passages that answer the question; None: nobody said."""
     passages: int | None = None
     """How many of them to look for; None: as many as usual."""
+    memory: bool | None = None
+    """False: without what is known of the user; None: as the session has it."""
 
     def as_json(self) -> dict[str, Any]:
         return asdict(self)

@@ -16,6 +16,7 @@ from conversations import search, tree
 from conversations.answering import journal, totals
 from conversations.answering.citing import citations_of, retrieval_of
 from conversations.answering.events import TERMINAL, EventType, JournalEvent, calls_of, text_of
+from conversations.answering.recollection import memories_of, recalled_of
 from conversations.answering.totals import total
 from conversations.message_json import terminal_data
 from conversations.models import (
@@ -41,6 +42,7 @@ _STORE = """
         UPDATE conversations_message AS message
         SET content = new.content, reasoning = new.reasoning, status = new.status,
             citations = new.citations, tool_calls = new.tool_calls, keepsakes = new.keepsakes,
+            memories = new.memories,
             finish_reason = new.finish_reason,
             prompt_tokens = new.prompt_tokens, completion_tokens = new.completion_tokens,
             token_count = new.token_count, cost_nano = new.cost_nano,
@@ -51,7 +53,7 @@ _STORE = """
     ), ended AS (
         UPDATE conversations_generation AS generation
         SET status = new.status, problem = new.problem, last_seq = new.last_seq,
-            retrieval = new.retrieval,
+            retrieval = new.retrieval, recalled = new.recalled,
             finished_at = new.finished_at
         FROM json_populate_record(NULL::conversations_generation, %s) AS new
         WHERE generation.id = new.id
@@ -110,6 +112,7 @@ def _end(generation: Generation, unstored: Sequence[JournalEvent], ending: Endin
     generation.problem = dict(ending.problem) if ending.problem else None
     generation.last_seq = last + gap
     generation.retrieval = retrieval_of(events)
+    generation.recalled = recalled_of(events)
     generation.finished_at = timezone.now()
     type_, data = TERMINAL[ending.status], terminal_data(generation)
     terminal = JournalEvent(generation.last_seq, type_, data, generation.id)
@@ -137,6 +140,7 @@ def _complete(message: Message, events: Sequence[JournalEvent], ending: Ending) 
     message.reasoning = text_of(events, EventType.REASONING)
     message.citations = citations_of(events, message.content)
     message.tool_calls = calls_of(events)
+    message.memories = memories_of(events)
     message.keepsakes = [storable_value(asdict(kept)) for kept in ending.keepsakes] or None
     message.status = _MESSAGE_STATUS[ending.status]
     message.finish_reason = ending.finish_reason

@@ -20,6 +20,7 @@ from rini.web import json_lines, sse
 
 class EventType(StrEnum):
     STARTED = "generation.started"
+    RECALLED = "memory.recalled"
     RETRIEVED = "retrieval.completed"
     TEXT = "text.delta"
     REASONING = "reasoning.delta"

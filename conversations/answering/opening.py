@@ -19,7 +19,7 @@ from accounts.authentication import Caller
 from billing.holds import Payer
 from billing.purposes import Purpose
 from conversations import room
-from conversations.answering import context, gathering, parallel, transcript
+from conversations.answering import context, gathering, parallel, recalling, transcript
 from conversations.answering.choice import Choice
 from conversations.answering.context import History
 from conversations.answering.turn import Turn
@@ -108,13 +108,15 @@ def open_told_answer(
 
 
 def with_history(turn: Turn) -> Turn:
-    """`turn` with its history, read in the visit to the database that has opened it.
+    """`turn` with its history and what is known of the user, read in the visit to the database that
+    has opened it.
 
     Another visit would be another change of threads before the first token. The turn is stored: if
     this fails, `gathering` tries again, and what fails there is the answer's failure.
     """
     try:
-        return replace(turn, history=gathering.read_history(turn))
+        turn = replace(turn, history=gathering.read_history(turn))
+        return replace(turn, recollection=recalling.of(turn))
     except Exception as error:
         log.warning("a history could not be read at once", error=str(error))
         return turn

@@ -84,33 +84,38 @@ def assemble(
     system_prompt: str,
     history: Iterable[Turn],
     summary: str = "",
+    *,
     images: Mapping[str, Mapping[str, Any]] = MappingProxyType({}),
     passages: str = "",
+    memory: str = "",
+    recalled: str = "",
 ) -> list[ChatMessage]:
     """The messages for the vendor; turns without any content (failed answers) are left out.
 
     `images` are the parts that stand for files, by their references; where one is missing the model
     is told that there was an image. What was cut off the history may be told by its `summary`,
-    below the system prompt. `passages` of documents stand before the question, in its message:
-    what is before that stays as it was.
+    below the system prompt, and `memory`, what is known of the user, which stays the same from turn
+    to turn, between both. What is `recalled` for the question and `passages` of documents stand
+    before it, in its message: what is before that stays as it was.
     """
     recap = f"{SUMMARY_HEADING}\n{summary}" if summary else ""
-    above = "\n\n".join(part for part in (system_prompt, recap) if part)
+    above = "\n\n".join(part for part in (system_prompt, memory, recap) if part)
     system = [{"role": "system", "content": above}] if above else []
     turns = [
         {"role": turn.role, "content": _content(turn, images)}
         for turn in history
         if (turn.content or turn.file_reference) and turn.role in _TOLD
     ]
-    if passages and turns:
-        turns[-1] = {**turns[-1], "content": _after(passages, turns[-1]["content"])}
+    beside = "\n\n".join(part for part in (recalled, passages) if part)
+    if beside and turns:
+        turns[-1] = {**turns[-1], "content": _after(beside, turns[-1]["content"])}
     return [*system, *turns]
 
 
-def _after(passages: str, content: Any) -> str | list[Any]:
+def _after(beside: str, content: Any) -> str | list[Any]:
     if isinstance(content, str):
-        return f"{passages}\n\n{content}"
-    return [{"type": "text", "text": passages}, *content]
+        return f"{beside}\n\n{content}"
+    return [{"type": "text", "text": beside}, *content]
 
 
 def _content(turn: Turn, images: Mapping[str, Mapping[str, Any]]) -> str | list[Mapping[str, Any]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -20,6 +21,7 @@ from conversations.models import Generation, Message, Role, Session
 from knowledge.models import KnowledgeBase
 from providers import token_counts
 from rini.errors import InvalidInput, NotFound
+from rini.storage.background import enqueue
 from rini.translation import gettext as _
 
 
@@ -51,6 +53,7 @@ def append(
     )
     transcript.activate(session, message)
     search.index_messages([message])
+    transaction.on_commit(partial(enqueue, "conversations.tasks.index_session", str(session_id)))
     return message
 
 

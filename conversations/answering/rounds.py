@@ -69,6 +69,8 @@ class Rounds:
 
     async def _gathered(self) -> AsyncGenerator[Event, None]:
         gathered: Gathered | None = await gathering.gather(self._turn)
+        if recollection := self._turn.recollection:
+            self._tell(EventType.RECALLED, recollection.event())
         if gathered and gathered.passages:
             self._tell(EventType.RETRIEVED, gathered.passages.event())
         while gathered:
@@ -108,14 +110,16 @@ class Rounds:
                     yield event
 
     def _prompt(self, gathered: Gathered) -> Sequence[ChatMessage]:
-        history = gathered.history
+        history, recollection = gathered.history, self._turn.recollection
         self.unsummarised = history.unsummarised
         return prompt.assemble(
             history.system_prompt,
             history.turns,
             history.summary,
-            gathered.images,
-            gathered.passages.told if gathered.passages else "",
+            images=gathered.images,
+            passages=gathered.passages.told if gathered.passages else "",
+            memory=recollection.block if recollection else "",
+            recalled=recollection.with_question if recollection else "",
         )
 
     def _call(self, messages: Sequence[ChatMessage]) -> Call:

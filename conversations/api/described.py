@@ -63,6 +63,14 @@ EVENTS: dict[EventType, tuple[str, dict[str, Any]]] = {
             "model": "gpt-4.1-mini",
         },
     ),
+    EventType.RECALLED: (
+        "What is known of the user went into the prompt: entries, and what was said elsewhere.",
+        {
+            "ids": [17],
+            "memories": [{"id": 17, "score": 1.24, "tokens": 21}],
+            "messages": [{"message_id": 4321, "session_id": _MESSAGE["session_id"], "score": 0.41}],
+        },
+    ),
     EventType.RETRIEVED: (
         "Passages were looked for: what was found, or why not.",
         {

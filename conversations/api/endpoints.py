@@ -204,6 +204,7 @@ def choice_of(body: dict[str, Any]) -> Choice:
         body.get("model"),
         body.get("llm_params") or {},
         knowledge_base_ids=None if ids is None else [str(id_) for id_ in ids],
+        memory=body.get("memory"),
     )
 
 

@@ -147,6 +147,7 @@ class MessageSerializer(serializers.ModelSerializer[Message]):
             "cost",
             "citations",
             "tool_calls",
+            "memories",
             "created_at",
         ]
 
@@ -170,6 +171,7 @@ class GenerationSerializer(serializers.ModelSerializer[Generation]):
             "status",
             "problem",
             "retrieval",
+            "recalled",
             "created_at",
             "finished_at",
         ]
@@ -207,8 +209,13 @@ class CallParameters(serializers.Serializer[Any]):
 
 
 class AnswerParameters(CallParameters):
-    """What every request for an answer has that documents may answer."""
+    """What every request for an answer has that documents and memory may help with."""
 
+    memory = serializers.BooleanField(
+        required=False,
+        allow_null=True,
+        help_text="`false`: this answer is made without what is known of the user.",
+    )
     knowledge_base_ids = ShortListField(
         child=serializers.UUIDField(), required=False, max_length=100, allow_null=True
     )

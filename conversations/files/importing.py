@@ -9,6 +9,7 @@ import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from django.conf import settings
@@ -25,6 +26,7 @@ from rini import lexical
 from rini.errors import InvalidInput, Unavailable
 from rini.money import NANO
 from rini.storage import database
+from rini.storage.background import enqueue
 from rini.translation import gettext as _
 from rini.web.api import field_errors
 
@@ -121,6 +123,7 @@ def store(user: User, ready: Ready) -> Session:
         session.active_message_id = ids[active - 1]
         session.save(update_fields=["active_message_id"])
     search.index_title(session)
+    transaction.on_commit(partial(enqueue, "conversations.tasks.index_session", str(session.id)))
     return session
 
 

@@ -4,13 +4,28 @@ from __future__ import annotations
 
 from typing import Any
 
-_ID = "3f2b8a54-6c1d-4f0e-9b57-2a4d8c6e1f90"
-_TIME = "2026-03-01T09:30:00Z"
+ID = "3f2b8a54-6c1d-4f0e-9b57-2a4d8c6e1f90"
+TIME = "2026-03-01T09:30:00Z"
+_ENTRY = {
+    "id": 17,
+    "session_id": ID,
+    "memory_type": "User Instruction",
+    "scope": "Session",
+    "content": "답은 짧게.",
+    "source_message_ids": [4710],
+    "keywords": ["말투", "口調"],
+    "importance": 0.8,
+    "status": "superseded",
+    "origin": "manual",
+    "valid_until": TIME,
+    "expires_at": "2027-01-01T00:00:00Z",
+    "superseded_by": 18,
+}
 
 EXAMPLES: dict[str, Any] = {
-    "id": _ID,
+    "id": ID,
     "user_id": "7d0f6c1a-58a4-4c1e-a1d2-0b9a3c5e7f21",
-    "session_id": _ID,
+    "session_id": ID,
     "token_id": "c1a7e0de-41f6-47a8-8d0c-51b7b2f7a001",
     "generation_id": "9e4f3c2b-1a0d-4e5f-8c7b-6a5d4e3f2b1c",
     "stream_id": "9e4f3c2b-1a0d-4e5f-8c7b-6a5d4e3f2b1c",
@@ -28,15 +43,15 @@ EXAMPLES: dict[str, Any] = {
         "found": 5,
         "dropped": [],
     },
-    "created_at": _TIME,
-    "updated_at": _TIME,
-    "last_accessed": _TIME,
-    "last_used_at": _TIME,
-    "finished_at": _TIME,
+    "created_at": TIME,
+    "updated_at": TIME,
+    "last_accessed": TIME,
+    "last_used_at": TIME,
+    "finished_at": TIME,
     "expires_at": "2027-01-01T00:00:00Z",
-    "former_valid_until": _TIME,
+    "former_valid_until": TIME,
     "resets_at": "2026-03-02T00:00:00Z",
-    "timestamp": _TIME,
+    "timestamp": TIME,
     "start_date": "2026-03-01",
     "end_date": "2026-03-31",
     "username": "하나",
@@ -88,6 +103,19 @@ EXAMPLES: dict[str, Any] = {
     "cost": "0.000123456",
     "citations": [],
     "tool_calls": [],
+    "memories": [{"id": 17, "score": 1.24, "tokens": 21}],
+    "recalled": {
+        "ids": [17],
+        "memories": [{"id": 17, "score": 1.24, "tokens": 21}],
+        "messages": [{"message_id": 4321, "session_id": ID, "score": 0.41}],
+    },
+    "at": TIME,
+    "source_message_ids": [4710],
+    "message_ids": [4710, 4711],
+    "imported": 12,
+    "unchanged": 3,
+    "valid_from": TIME,
+    "valid_until": TIME,
     "llm_params": {"temperature": 0.7, "max_tokens": 256},
     "input": ["안녕하세요", "你好"],
     "detail": "Session 3f2b8a54-6c1d-4f0e-9b57-2a4d8c6e1f90 not found.",
@@ -118,8 +146,8 @@ EXAMPLES: dict[str, Any] = {
     "service_tier": "",
     "usage": {"input_tokens": 42, "output_tokens": 17},
     "price_id": 12,
-    "corrects_id": _ID,
-    "recorded_at": _TIME,
+    "corrects_id": ID,
+    "recorded_at": TIME,
     "corrected_cost": "0.000123456",
     "problem": {"code": "provider_rate_limited", "status": 429, "detail": "…"},
     "group": "2026-03-01",
@@ -146,8 +174,8 @@ EXAMPLES: dict[str, Any] = {
     "sibling_ids": [4711, 4713],
     "sibling_count": 2,
     "root_ids": [4709],
-    "knowledge_base_id": _ID,
-    "knowledge_base_ids": [_ID],
+    "knowledge_base_id": ID,
+    "knowledge_base_ids": [ID],
     "expand": 800,
     "document_id": "b0c1d2e3-6c1d-4f0e-9b57-2a4d8c6e1f90",
     "document_name": "취업규칙.pdf",
@@ -159,7 +187,7 @@ EXAMPLES: dict[str, Any] = {
     "group_name": "연구팀",
     "everyone": False,
     "access": "read",
-    "shared_at": _TIME,
+    "shared_at": TIME,
     "link": "https://rini.example.org/…",
     "embedding_model": "offline/multilingual-e5-small",
     "chunk_size": 256,
@@ -204,121 +232,15 @@ EXAMPLES: dict[str, Any] = {
     "database": "connected",
     "redis": "connected",
     "periodic_work": "on time",
-    "periodic_work_last_run": _TIME,
+    "periodic_work_last_run": TIME,
     "message_count": 12,
     "user_message_count": 6,
     "assistant_message_count": 6,
-    "first_message_at": _TIME,
-    "last_message_at": _TIME,
+    "first_message_at": TIME,
+    "last_message_at": TIME,
     "models": ["openai/gpt-4.1-mini"],
     "reason": "openai does not accept this key.",
 }
-
-
-def _done(message: str, **fields: Any) -> dict[str, Any]:
-    return {"success": True, **fields, "message": message}
-
-
-_SESSION = {"session_id": _ID, "created_at": _TIME}
-_SAID = {
-    "message_id": "4711",
-    "role": "assistant",
-    "content": "안녕하세요!",
-    "created_at": _TIME,
-    "token_usage": 12,
-}
-_CONVERSATION = {"conversation_id": 7, "title": "여행", "created_time": 1772357400}
-
-ANSWERS: dict[tuple[str, str], Any] = {
-    ("post", "/api/sessions/"): _SESSION,
-    ("get", "/api/sessions/{session_id}/"): {**_SESSION, "last_accessed": _TIME, "metadata": {}},
-    ("delete", "/api/sessions/{session_id}/"): {"message": "Session deleted", "session_id": _ID},
-    ("get", "/api/sessions/{session_id}/messages/"): {"messages": [{**_SAID, "session_id": _ID}]},
-    ("post", "/api/chat/"): _SAID,
-    ("post", "/api/chat/stream/"): {"data": '{"content": "안녕"}'},
-    ("get", "/api/health/"): {
-        "status": "healthy",
-        "database": "connected",
-        "llm_server": "connected",
-        "timestamp": _TIME,
-    },
-    ("post", "/api/users/register/"): {"message": "User registered successfully"},
-    ("post", "/api/users/login/"): {"token": "eyJhbGciOiJIUzI1NiJ9.…"},
-    ("post", "/api/conversations/create/"): {
-        **_CONVERSATION,
-        "model": "zhipu/glm-4.6",
-        "api_key": "****9f2c",
-    },
-    ("get", "/api/conversations/history/{conversation_id}/"): {
-        **_CONVERSATION,
-        "model": "zhipu/glm-4.6",
-        "messages": [{"role": "user", "content": "你好", "message_id": 1}],
-    },
-    ("get", "/api/conversations/list/"): [_CONVERSATION],
-    ("post", "/api/conversations/del/{conversation_id}/"): {
-        "message": "Conversation deleted successfully"
-    },
-    ("post", "/api/chat/{conversation_id}/"): {"data": '{"event":"message","data":"안녕"}'},
-    ("post", "/api/rag/kb/create/"): _done("Knowledge base created", kb_id=_ID),
-    ("get", "/api/rag/kb/list/"): _done(
-        "Knowledge bases: 1",
-        kbs=[{"kb_id": _ID, "kb_name": "취업규칙", "embedding_model": "zhipu-embedding-3"}],
-    ),
-    ("post", "/api/rag/kb/delete/"): _done("Knowledge base deleted"),
-    ("post", "/api/rag/doc/upload/"): _done("Document uploaded, in chunks: 12", doc_id=_ID),
-    ("get", "/api/rag/doc/list/"): _done(
-        "Documents: 1",
-        docs=[{"doc_id": _ID, "kb_id": _ID, "doc_name": "취업규칙.pdf", "file_type": "pdf"}],
-    ),
-    ("post", "/api/rag/doc/delete/"): _done("Document deleted"),
-    ("post", "/api/rag/retrieve/"): _done(
-        "Results: 1",
-        results=[
-            {
-                "content": "연차 휴가는 일 년에 십오 일입니다.",
-                "score": 0.83,
-                "doc_id": _ID,
-                "doc_name": "취업규칙.pdf",
-            }
-        ],
-    ),
-    ("post", "/api/rag/chat/"): {"data": '{"event":"message","data":"십오 일 [1]"}'},
-    ("get", "/api/rag/models/"): _done(
-        "Models: 2", models=["zhipu-embedding-3", "offline/multilingual-e5-small"]
-    ),
-    ("get", "/documents/{id}/file/"): "(the bytes of the document)",
-    ("post", "/chat/"): {
-        "response": "안녕하세요!",
-        "usage": {"prompt_tokens": 8, "completion_tokens": 4, "total_tokens": 12},
-        "model": "gpt-4.1-mini",
-        "timestamp": _TIME,
-    },
-    ("post", "/chat/stream/"): {"stream_id": _ID, "status": "started"},
-    ("get", "/chat/stream/{stream_id}/"): {
-        "event": "chunk",
-        "data": '{"type":"CHUNK","content":"안녕"}',
-    },
-    ("delete", "/chat/stream/{stream_id}/"): {"message": "Stream stopped", "stream_id": _ID},
-    ("get", "/models/"): {
-        "models": [
-            {
-                "id": "openai/gpt-4.1-mini",
-                "name": "gpt-4.1-mini",
-                "description": "gpt-4.1-mini of openai, sees images, calls tools",
-            }
-        ]
-    },
-    ("get", "/metrics/"): "rini_generations_running 3.0\n",
-    ("get", "/health/"): {
-        "status": "healthy",
-        "database": "connected",
-        "redis": "connected",
-        "openai_api": "connected",
-        "version": "0.1.0",
-        "timestamp": _TIME,
-    },
-}
-"""Answers of the dialects, whose shapes are their clients' and not ours, by method and path."""
 
 _UI_MESSAGE = {
     "id": "4710",
@@ -345,20 +267,31 @@ OF_COMPONENTS: dict[str, dict[str, Any]] = {
         "status": "running",
         "total": 800,
         "taken": 120,
-        "session_ids": [_ID],
+        "session_ids": [ID],
         "ended_at": "2026-03-01T09:30:00Z",
     },
     "Refusal": {"conversation": 12, "detail": "12.mapping: Give an object of nodes."},
     "ConversationRagNewBase": {"kb_name": "취업규칙", "embedding_model": "zhipu-embedding-3"},
-    "ConversationRagOneBase": {"kb_id": _ID},
-    "ConversationRagOneDocument": {"kb_id": _ID, "doc_id": _ID},
-    "ConversationRagNewDocument": {"kb_id": _ID},
-    "ConversationRagRetrieval": {"kb_id": _ID, "query": "연차는 며칠인가요?", "top_k": 5},
+    "ConversationRagOneBase": {"kb_id": ID},
+    "ConversationRagOneDocument": {"kb_id": ID, "doc_id": ID},
+    "ConversationRagNewDocument": {"kb_id": ID},
+    "ConversationRagRetrieval": {"kb_id": ID, "query": "연차는 며칠인가요?", "top_k": 5},
     "ConversationRagRagQuestion": {
-        "kb_id": _ID,
+        "kb_id": ID,
         "conversation_id": 7,
         "message": "연차는 며칠인가요?",
         "top_k": 5,
     },
+    "Memory": _ENTRY,
+    "NewMemory": _ENTRY,
+    "PatchedMemoryChange": _ENTRY,
+    "Change": {
+        "id": 31,
+        "memory_id": 17,
+        "change": "edited",
+        "origin": "manual",
+        "before": {"content": "답은 길게."},
+    },
+    "MemoryFile": {"memories": [_ENTRY]},
     "ConversationRagNewConversation": {"model": "glm-4.6", "api_key": "sk-…"},
 }

@@ -51,6 +51,10 @@ BODIES: dict[tuple[str, str], Json] = {
         "messages": [{"id": "q1", "role": "user", "parts": [{"type": "text", "text": _QUESTION}]}],
         "model": "demo/demo",
     },
+    ("post", "/memory/import/"): {
+        "version": 1,
+        "memories": [{"content": "답은 짧게.", "memory_type": "User Instruction"}],
+    },
     ("post", "/api/sessions/"): {"metadata": {"channel": "web"}},
     ("post", "/api/users/register/"): {"username": "두리", "password": "긴 암호 하나 둘 셋"},
     ("post", "/api/conversations/create/"): {"title": "東京旅行の計画", "model": "demo"},

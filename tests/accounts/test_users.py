@@ -30,7 +30,7 @@ def test_an_empty_body_makes_an_account_that_only_its_tokens_open(client: httpx.
     assert answer.json()["username"] is None
     assert answer.json()["token_type"] == "bearer"
     me = client.get("/users/me", headers=bearer(answer)).json()
-    assert me.keys() == {"id", "username", "email", "is_staff", "created_at"}
+    assert me.keys() == {*("id", "username", "email", "is_staff", "memory_enabled", "created_at")}
     assert me["id"] == answer.json()["id"]
     assert me["is_staff"] is False
     assert me["created_at"].endswith("Z")

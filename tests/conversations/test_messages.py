@@ -15,7 +15,7 @@ FIELDS = {
     *("file_reference", "original_filename", "mime_type", "status", "model_used", "provider"),
     "finish_reason",
     *("prompt_tokens", "completion_tokens", "token_count", "response_time_ms"),
-    *("time_to_first_token_ms", "cost", "citations", "tool_calls", "created_at"),
+    *("time_to_first_token_ms", "cost", "citations", "tool_calls", "memories", "created_at"),
 }
 
 

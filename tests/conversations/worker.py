@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
 
@@ -15,10 +16,17 @@ from tests.rini_server import ROOT
 
 @pytest.fixture(scope="module")
 def worker(server_environment: dict[str, str]) -> Iterator[None]:
+    with running(server_environment):
+        yield
+
+
+@contextmanager
+def running(environment: dict[str, str]) -> Iterator[None]:
+    """A worker with this environment, killed in the end."""
     command = "-m celery --quiet -A rini worker --pool solo --without-gossip --without-mingle"
     process = subprocess.Popen(  # our own program
         [sys.executable, *command.split(), "--loglevel", "WARNING"],
-        env=server_environment,
+        env=environment,
         cwd=ROOT,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,

@@ -45,6 +45,7 @@ WRONG = {
     "AWS_S3_REGION_NAME": ["Frankfurt am Main"],
     "DEFAULT_MODEL": ["gpt 4", "x" * 252],
     "LLM_MODEL": ["my model"],
+    "MEMORY_MODEL": ["my model"],
     "OCR_LANGUAGES": ["kor, eng", "kor+"],
     "ALLOWED_HOSTS": ["https://rini.example.com", "rini.example.com:8000", "a b"],
     "TRUSTED_PROXIES": ["proxy.internal", "10.0.0.0/33", "*", "10.0.0.1:80"],

@@ -66,6 +66,13 @@ def program(name: str) -> tuple[Path, Path]:
     return INSTALLED / name / "bin" / "python", PROGRAMS / f"{name}.py"
 
 
+def script(name: str) -> tuple[str, Path]:
+    """The same of JavaScript, which stands beside what it needs: there node looks for it."""
+    beside = INSTALLED / f"{name}.mjs"
+    beside.write_text((PROGRAMS / beside.name).read_text())
+    return "node", beside
+
+
 def told(stage: Stage, number: int, model: str) -> str:
     return json.dumps(stage.wait_for_call(number, model=model).body, ensure_ascii=False)
 
@@ -119,15 +126,22 @@ def test_the_ai_sdk_takes_an_answer_up_again(alice: User, stage: Stage, folder: 
     pieces = [f"조각{i} " for i in range(40)]
     answers = (Script(pieces=["안녕!"]), Script(pieces=["또 안녕!"]))
     stage.next(*answers, Script(pieces=pieces, delay=0.05))
-    node = INSTALLED / "ai_sdk_chat.mjs"  # beside node_modules, where node looks
-    node.write_text((PROGRAMS / node.name).read_text())
-    printed = run(alice, folder, "node", node)
+    printed = run(alice, folder, *script("ai_sdk_chat"))
     assert printed.splitlines() == [
         "ready 안녕!",
         "ready 2 또 안녕!",
         "ready 2 true",
         "ready 2",
     ]
+
+
+def test_the_ai_sdk_calls_a_tool(alice: User, stage: Stage, folder: Path) -> None:
+    models = ("gemini-2.5-flash", "claude-sonnet-4-5")
+    weather(stage, *models)
+    printed = run(alice, folder, *script("ai_sdk_provider"))
+    assert printed.splitlines() == ["서울은 맑아요."] * 2
+    for model in models:
+        assert "서울: 맑음" in told(stage, 2, model)
 
 
 def test_langchain_calls_a_tool(alice: User, stage: Stage, folder: Path) -> None:

@@ -9,6 +9,10 @@ CODE := manage.py rini accounts billing providers memory knowledge conversations
 # The tests wait much: three processes of them, each with servers of its own, keep two cores busy.
 PROCESSES := 3
 
+# Other people's clients, for `make clients`: the programs of Python have a file of requirements each.
+CLIENTS := var/clients
+PROGRAMS := $(basename $(notdir $(wildcard tests/clients/programs/*.txt)))
+
 # The texts of people's languages: the .po files are written by hand, the .mo files built from them.
 LANGUAGES := $(wildcard rini/locale/*/LC_MESSAGES/django.po)
 BUILT_LANGUAGES := $(LANGUAGES:.po=.mo)
@@ -16,7 +20,7 @@ SPOKEN := manage.py rini accounts billing providers memory knowledge conversatio
 TEMPLATE := rini/locale/django.pot
 BABEL := .venv/bin/pybabel --quiet
 
-.PHONY: help run test fuzz lint messages lock clean
+.PHONY: help run test fuzz clients lint messages lock clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -30,6 +34,16 @@ test: lint $(BUILT_LANGUAGES) ## check everything (arguments for pytest: make te
 
 fuzz: $(DEVELOP) $(BUILT_LANGUAGES) ## ask every route much nonsense, for as long as it takes (FUZZ_EXAMPLES=200)
 	@FUZZ_EXAMPLES=$${FUZZ_EXAMPLES:-200} $(PYTHON) -m pytest tests/fuzzing -x -s
+
+clients: $(DEVELOP) $(BUILT_LANGUAGES) $(CLIENTS)/npm $(PROGRAMS:%=$(CLIENTS)/%/pip) ## try Claude Code, Codex, the AI SDK and others against Rini (needs npm and the network)
+	@CLIENTS=$(CLIENTS) $(PYTHON) -m pytest tests/clients/check_clients.py $(ARGS)
+
+$(CLIENTS)/npm: tests/clients/programs/package.json
+	@mkdir -p $(CLIENTS) && cp $< $(CLIENTS) && npm install --silent --prefix $(CLIENTS) && touch $@
+
+# Each by itself: they do not agree on the versions of what they need.
+$(CLIENTS)/%/pip: tests/clients/programs/%.txt
+	@python3 -m venv $(@D) && $(@D)/bin/pip install --quiet --requirement $< && touch $@
 
 lint: $(DEVELOP) ## check style, types and import contracts
 	$(PYTHON) -m ruff check $(CODE)

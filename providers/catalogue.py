@@ -67,7 +67,18 @@ def resolve(
     if not model:
         raise invalid("model", "invalid_input", _("Name a model, “provider/model” for instance."))
     row = find_model(caller, provider, model, kind)
-    target, *with_other_keys = _targets(caller, row, kind, session_id)
+    _check_kind(row, kind)
+    return route_to(caller, row, session_id, fallbacks)
+
+
+def route_to(
+    caller: Caller,
+    row: Model,
+    session_id: UUID | None = None,
+    fallbacks: Sequence[str] | None = None,
+) -> Route:
+    """The route to a model. Raises as `resolve`, but for what is wrong with its name."""
+    target, *with_other_keys = _targets(caller, row, session_id)
     others = _fallbacks(caller, row, fallbacks, session_id)
     return Route(
         target=target,
@@ -80,9 +91,9 @@ def resolve(
     )
 
 
-def _targets(caller: Caller, row: Model, kind: str, session_id: UUID | None) -> list[Target]:
+def _targets(caller: Caller, row: Model, session_id: UUID | None) -> list[Target]:
     """The model with each of its keys, those last that their vendor has just refused."""
-    _check(caller, row, kind)
+    _check(caller, row)
     now = timezone.now()
     found = keys.keys_for(caller.user, row.provider, session_id)
     first = replace(
@@ -107,7 +118,8 @@ def _fallbacks(
             row = find_model(caller, None, name, ModelKind.CHAT)
             if str(row) not in known:
                 known.add(str(row))
-                yield from _targets(caller, row, ModelKind.CHAT, session_id)
+                _check_kind(row, ModelKind.CHAT)
+                yield from _targets(caller, row, session_id)
         except InvalidInput as error:
             if named is not None:
                 raise invalid(f"fallbacks[{place}]", error.code, error.detail) from None
@@ -138,20 +150,23 @@ def target_of(provider: Provider, model: str, key: Secret | None) -> Target:
     )
 
 
-def _check(caller: Caller, row: Model, kind: str) -> None:
-    if not row.provider.enabled:
-        message = _("The operator has disabled %(provider)s.") % {"provider": row.provider_id}
-        raise invalid("provider", "provider_disabled", message)
-    if not row.enabled:
-        raise invalid(
-            "model", "model_disabled", _("The operator has disabled %(model)s.") % {"model": row}
-        )
+def _check_kind(row: Model, kind: str) -> None:
     if row.kind != kind:
         raise invalid(
             "model",
             "model_wrong_kind",
             _("%(model)s is for %(kind)s, not for %(wanted)s.")
             % {"model": row, "kind": ModelKind(row.kind).label, "wanted": ModelKind(kind).label},
+        )
+
+
+def _check(caller: Caller, row: Model) -> None:
+    if not row.provider.enabled:
+        message = _("The operator has disabled %(provider)s.") % {"provider": row.provider_id}
+        raise invalid("provider", "provider_disabled", message)
+    if not row.enabled:
+        raise invalid(
+            "model", "model_disabled", _("The operator has disabled %(model)s.") % {"model": row}
         )
     if lacking := access.missing_here(row):
         raise invalid("model", "model_not_installed", lacking)

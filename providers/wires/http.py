@@ -6,7 +6,9 @@ Redirects are not followed: they would carry the key to another address.
 from __future__ import annotations
 
 import asyncio
+import mimetypes
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -26,6 +28,14 @@ from rini.translation import gettext as _
 
 MAX_ANSWER_BYTES = 256 * 1024 * 1024
 MAX_ERROR_BYTES = 64 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class SentFile:
+    """A file of a form, under a name by which vendors tell its kind."""
+
+    name: str
+    data: bytes
 
 
 class VendorClient:
@@ -54,18 +64,20 @@ class VendorClient:
         *,
         headers: Mapping[str, str],
         body: Mapping[str, Any] | None = None,
+        files: Mapping[str, SentFile] | None = None,
     ) -> VendorResponse:
         """The vendor's answer of success, its body still to read. Close it in any case.
 
-        Raises ProviderError: any other answer by its status, body and headers, an address that
-        does not answer as ProviderUnavailable, one that takes too long as ProviderTimeout.
+        The body goes as JSON, with `files` as a form. Raises ProviderError: any other answer by its
+        status, body and headers, an address that does not answer as ProviderUnavailable, one that
+        takes too long as ProviderTimeout.
         """
         try:
             response = await self._session().request(
                 method,
                 url,
-                data=None if body is None else _json(body, target),
-                headers={"Content-Type": "application/json", **headers},
+                data=_form(body or {}, files) if files else body and _json(body, target),
+                headers=headers if files else {"Content-Type": "application/json", **headers},
                 allow_redirects=False,
             )
         except (aiohttp.ClientError, OSError, ValueError) as error:
@@ -169,6 +181,19 @@ class VendorResponse:
     def close(self) -> None:
         """Close the connection at once, unless the body was read to its end."""
         self._response.close()
+
+
+def _form(fields: Mapping[str, Any], files: Mapping[str, SentFile]) -> aiohttp.FormData:
+    """As browsers write one: with names as they are. What would be more than a name is no file's,
+    and no field's (`rini.web.multipart.harmless`, `providers.relays`)."""
+    form = aiohttp.FormData(quote_fields=False)
+    for name, values in fields.items():
+        for value in values if isinstance(values, list) else [values]:
+            form.add_field(name, value)
+    for name, file in files.items():
+        kind = mimetypes.guess_type(file.name)[0] or "application/octet-stream"
+        form.add_field(name, file.data, filename=file.name, content_type=kind)
+    return form
 
 
 def _json(body: Mapping[str, Any], target: Target) -> bytes:

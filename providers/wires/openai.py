@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import orjson
@@ -13,11 +14,15 @@ from providers.refusals import from_stream, no_free_check, scrubbed
 from providers.types import ChatRequest, Chunk, Completion, EmbeddingInput, Embeddings, Target
 from providers.vendors import vendor
 from providers.wires import learnt
-from providers.wires.http import VendorClient, VendorResponse
+from providers.wires.http import SentFile, VendorClient, VendorResponse
 from providers.wires.surrogates import Joiner
 from providers.wires.surrogates import parsed as _parsed
+from providers.wires.text_completions import as_chat
 from rini.translation import gettext as _
 from rini.web.sse import EventTooLong, Parser
+
+_TEXTS = "completions"
+"""Where texts are gone on from, and are no messages of a chat."""
 
 
 class OpenAIWire:
@@ -29,15 +34,27 @@ class OpenAIWire:
     def __init__(self, client: VendorClient | None = None) -> None:
         self._client = client or VendorClient()
 
-    async def stream(self, target: Target, request: ChatRequest) -> AsyncGenerator[Chunk]:
-        options = {**(request.params.get("stream_options") or {}), "include_usage": True}
-        body = _body(target, request) | {"stream": True, "stream_options": options}
-        response = await self._chat(target, body)
-        reading = _Reading(target)
+    def stream(self, target: Target, request: ChatRequest) -> AsyncGenerator[Chunk]:
+        body = _streaming(_body(target, request))
+        return self._streamed(partial(self._chat, target, body), _Reading(target, is_text=False))
+
+    def stream_text(
+        self, target: Target, prompt: str | list[Any], params: Mapping[str, Any]
+    ) -> AsyncGenerator[Chunk]:
+        """How a text goes on, as the chunks of a chat's answer."""
+        body = _streaming({**params, "model": target.model, "prompt": prompt})
+        sent = partial(self._send, "POST", _TEXTS, target, body)
+        return self._streamed(sent, _Reading(target, is_text=True))
+
+    async def _streamed(
+        self, asked: Callable[[], Awaitable[VendorResponse]], reading: _Reading
+    ) -> AsyncGenerator[Chunk]:
+        response = await asked()
         try:
             if response.headers.get("Content-Type", "").startswith("application/json"):
                 # Some servers answer whole, whatever they are asked for.
-                yield as_chunk(_with("choices", _parsed(await response.whole()), target))
+                whole = _with("choices", _parsed(await response.whole()), reading.target)
+                yield as_chunk(as_chat(whole))
                 return
             while not reading.is_over:
                 try:
@@ -61,6 +78,14 @@ class OpenAIWire:
         finally:
             response.close()
 
+    async def complete_text(
+        self, target: Target, prompt: str | list[Any], params: Mapping[str, Any]
+    ) -> Completion:
+        """How a text goes on, as a chat's answer."""
+        body = {**params, "model": target.model, "prompt": prompt, "stream": False}
+        body.pop("stream_options", None)
+        return as_chat(_with("choices", await self._ask("POST", _TEXTS, target, body), target))
+
     async def embed(
         self, target: Target, inputs: Sequence[EmbeddingInput], params: Mapping[str, Any]
     ) -> Embeddings:
@@ -79,6 +104,16 @@ class OpenAIWire:
         """The names of the models that the server lists, in its order."""
         rows = _with("data", await self._ask("GET", "models", target), target)["data"]
         return [str(row["id"]) for row in rows if isinstance(row, Mapping) and "id" in row]
+
+    async def relay(
+        self,
+        target: Target,
+        path: str,
+        body: Mapping[str, Any],
+        files: Mapping[str, SentFile],
+    ) -> VendorResponse:
+        """The answer of another of the vendor's services, its body still to read. Close it."""
+        return await self._send("POST", path, target, body, files)
 
     async def close(self) -> None:
         await self._client.close()
@@ -109,13 +144,24 @@ class OpenAIWire:
             response.close()
 
     async def _send(
-        self, method: str, path: str, target: Target, body: Mapping[str, Any] | None = None
+        self,
+        method: str,
+        path: str,
+        target: Target,
+        body: Mapping[str, Any] | None = None,
+        files: Mapping[str, SentFile] | None = None,
     ) -> VendorResponse:
         headers = {}
         if target.api_key is not None:
             headers["Authorization"] = f"Bearer {target.api_key.reveal()}"
         url = f"{target.base_url.rstrip('/')}/{path}"
-        return await self._client.send(method, url, target, headers=headers, body=body)
+        return await self._client.send(method, url, target, headers=headers, body=body, files=files)
+
+
+def _streaming(body: dict[str, Any]) -> dict[str, Any]:
+    """A body that asks for a stream, and for its usage."""
+    options = {**(body.get("stream_options") or {}), "include_usage": True}
+    return body | {"stream": True, "stream_options": options}
 
 
 class _Reading:
@@ -124,10 +170,11 @@ class _Reading:
     and one without any chunk raises.
     """
 
-    def __init__(self, target: Target) -> None:
+    def __init__(self, target: Target, *, is_text: bool) -> None:
         self.began = False
         self.is_over = False
-        self._target = target
+        self.target = target
+        self._is_text = is_text
         self._parser = Parser()
         self._opening = b""
         self._halves = _Halves()
@@ -153,14 +200,14 @@ class _Reading:
                     break
                 continue
             if chunk.get("error"):
-                raise from_stream(self._target.provider, chunk, key=self._target.api_key)
+                raise from_stream(self.target.provider, chunk, key=self.target.api_key)
             self.began = True
-            yield self._halves.joined(chunk)
+            yield self._halves.joined(as_chat(chunk) if self._is_text else chunk)
         self.is_over = not piece
         if self.is_over and (rest := self._halves.rest()):
             yield rest
         if self.is_over and not self.began:
-            raise _no_sense(self._opening, self._target)
+            raise _no_sense(self._opening, self.target)
 
 
 class _Halves:

@@ -17,7 +17,7 @@ import knowledge.routing
 import providers.routing
 import rini.dialects.routing
 from rini import monitoring, service
-from rini.openapi.dialect_answers import ANSWERS
+from rini.openapi.answer_examples import ANSWERS
 from rini.openapi.examples import EXAMPLES, OF_COMPONENTS
 from rini.openapi.media_examples import BY_MEDIA_TYPE
 from rini.web.api_schema import Failures

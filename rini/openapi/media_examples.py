@@ -97,6 +97,16 @@ BY_MEDIA_TYPE: dict[tuple[str, str], dict[str, Any]] = {
         "application/json": _COMPLETION,
         "text/event-stream": {"data": _DELTA},
     },
+    ("post", "/v1/completions/"): {
+        "application/json": {
+            "id": "cmpl-1",
+            "object": "text_completion",
+            "created": 1772357400,
+            "model": "qwen3:8b",
+            "choices": [{"text": "안녕", "index": 0, "logprobs": None, "finish_reason": "stop"}],
+        },
+        "text/event-stream": {"data": '{"id":"cmpl-1","choices":[{"index":0,"text":"안"}]}'},
+    },
     ("post", "/v1/embeddings/"): {
         "application/json": {
             "object": "list",
@@ -104,6 +114,29 @@ BY_MEDIA_TYPE: dict[tuple[str, str], dict[str, Any]] = {
             "model": "text-embedding-3-small",
             "usage": {"prompt_tokens": 4, "total_tokens": 4},
         }
+    },
+    ("post", "/v1/moderations/"): {
+        "application/json": {
+            "id": "modr-1",
+            "model": "omni-moderation-latest",
+            "results": [{"flagged": False, "categories": {"violence": False}}],
+        }
+    },
+    ("post", "/v1/rerank/"): {
+        "application/json": {"results": [{"index": 1, "relevance_score": 0.93}]}
+    },
+    ("post", "/v1/images/generations/"): {
+        "application/json": {"created": 1772357400, "data": [{"b64_json": "iVBORw0KGgo…"}]},
+        "text/event-stream": {"data": '{"type":"image_generation.partial_image","b64_json":"iV…"}'},
+    },
+    ("post", "/v1/audio/speech/"): {
+        "audio/mpeg": "(the bytes of the recording)",
+        "text/event-stream": {"data": '{"type":"speech.audio.delta","audio":"UklGR…"}'},
+    },
+    ("post", "/v1/audio/transcriptions/"): {
+        "application/json": {"text": "안녕하세요, 반갑습니다."},
+        "text/plain": "안녕하세요, 반갑습니다.",
+        "text/event-stream": {"data": '{"type":"transcript.text.delta","delta":"안녕"}'},
     },
     ("post", "/v1/messages/"): {
         "application/json": _ANTHROPICS,
@@ -117,6 +150,16 @@ BY_MEDIA_TYPE: dict[tuple[str, str], dict[str, Any]] = {
     },
     ("post", f"{_ONE_RESPONSE}cancel/"): {"application/json": {**_RESPONSE, "status": "cancelled"}},
     ("get", f"{_ONE_RESPONSE}input_items/"): {"application/json": _ITEMS},
+    ("post", "/v1/responses/compact/"): {
+        "application/json": {
+            "id": _RESPONSE["id"],
+            "object": "response.compaction",
+            "created_at": 1772357400,
+            "output": [
+                {"id": "cmp_1", "type": "compaction", "encrypted_content": "rini-compaction:6rK9…"}
+            ],
+        }
+    },
     ("post", "/v1/responses/input_tokens/"): {
         "application/json": {"object": "response.input_tokens", "input_tokens": 8}
     },

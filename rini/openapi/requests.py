@@ -46,14 +46,14 @@ BODIES: dict[tuple[str, str], Json] = {
     },
     ("post", "/groups/"): {"name": "연구팀", "description": "東京の研究者"},
     ("post", "/knowledge-bases/"): {"name": "社内規程"},
-    ("post", "/memory/import/"): {
-        "version": 1,
-        "memories": [{"content": "답은 짧게.", "memory_type": "User Instruction"}],
-    },
     ("post", "/api/ai-sdk/chat/"): {
         "id": "여행",
         "messages": [{"id": "q1", "role": "user", "parts": [{"type": "text", "text": _QUESTION}]}],
         "model": "demo/demo",
+    },
+    ("post", "/memory/import/"): {
+        "version": 1,
+        "memories": [{"content": "답은 짧게.", "memory_type": "User Instruction"}],
     },
     ("post", "/mcp-connections/"): {
         "name": "위키",
@@ -66,11 +66,13 @@ BODIES: dict[tuple[str, str], Json] = {
     ("post", "/chat/"): _ONE_SHOT,
     ("post", "/chat/stream/"): _ONE_SHOT,
     ("post", "/v1/chat/completions/"): {"model": "demo/demo", "messages": _MESSAGES},
+    ("post", "/v1/completions/"): {"model": "demo/demo", "prompt": _QUESTION},
     ("post", "/v1/embeddings/"): {
         "model": "offline/multilingual-e5-small",
         "input": ["안녕하세요", "你好"],
     },
     ("post", "/v1/responses/"): {"model": "demo/demo", "input": _QUESTION},
+    ("post", "/v1/responses/compact/"): {"model": "demo/demo", "input": _QUESTION},
     ("post", "/v1/responses/input_tokens/"): {"model": "demo/demo", "input": _QUESTION},
     ("post", "/v1/conversations/"): {"metadata": {"주제": "여행"}},
     ("post", "/v1/messages/"): {

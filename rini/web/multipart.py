@@ -35,12 +35,15 @@ class Upload:
 
 @dataclass(frozen=True, slots=True)
 class Form:
+    """Of a field that occurs twice `fields` has the last value, and `values` has all."""
+
     fields: dict[str, str]
     files: dict[str, Upload]
+    values: dict[str, list[str]]
 
 
 async def form_body(request: Request) -> Form:
-    """The request's form; of a field that occurs twice, the last.
+    """The request's form.
 
     Raises `TooLarge`, `InvalidInput` for what is not a form, and DRF's `UnsupportedMediaType`.
     """
@@ -57,6 +60,7 @@ async def form_body(request: Request) -> Form:
     return Form(
         {name: text for name, text in fields.items() if isinstance(text, str)},
         {name: _upload(file) for name, file in files.items() if isinstance(file, UploadedFile)},
+        {name: [str(value) for value in values] for name, values in fields.lists()},
     )
 
 

@@ -611,3 +611,65 @@ def test_tokens_are_counted_without_the_vendor(alices: openai.OpenAI, stage: Sta
     many = alices.responses.input_tokens.count(model=GPT, input="말 " * 100).input_tokens
     assert 0 < few < many
     assert not stage.calls
+
+
+@EACH
+def test_a_conversation_is_compacted_and_goes_on(
+    alices: openai.OpenAI, stage: Stage, model: str
+) -> None:
+    call = {"type": "function_call", "call_id": "c", "name": "weather", "arguments": "{}"}
+    result = {"type": "function_call_output", "call_id": "c", "output": "맑음"}
+    said: Any = [
+        {"role": "user", "content": "서울 날씨는?"},
+        call,
+        result,
+        {"role": "assistant", "content": "맑아요. " * 50},
+        {"role": "user", "content": "東京は？"},
+    ]
+    stage.next(Script(pieces=["서울은 ", "맑다."], usage=Tokens(input=90, output=5)))
+    compacted = alices.responses.compact(model=model, input=said, extra_body={"tools": [WEATHER]})
+    assert compacted.object == "response.compaction"
+    assert (compacted.usage.input_tokens, compacted.usage.output_tokens) == (90, 5)
+    again: Any = [one.to_dict() for one in compacted.output]
+    *users, item = again
+    texts = [part["text"] for user in users for part in user["content"]]
+    assert texts == ["서울 날씨는?", "東京は？"]
+    assert item["type"] == "compaction"
+    assert UsageRecord.objects.get().purpose == "summary"
+    assert not Message.objects.exists()
+    question: Any = {"role": "user", "content": "또?"}
+    answer = alices.responses.create(model=model, input=[*again, question])
+    assert answer.status == "completed"
+    assert "서울은 맑다." in told(stage, 2)
+    assert "맑아요." not in told(stage, 2)
+    stage.next(Script(pieces=["전부"]))
+    whole = alices.responses.compact(model=model, previous_response_id=answer.id)
+    assert [one.type for one in whole.output] == ["message"] * 3 + ["compaction"]
+
+
+def test_what_cannot_be_compacted_is_refused_by_name(alices: openai.OpenAI, stage: Stage) -> None:
+    for field, wrong in (
+        ("input", {}),
+        ("stream", {"input": "a", "stream": True}),
+        ("input[0].encrypted_content", {"input": [{"type": "compaction"}]}),
+        (
+            "input[0].encrypted_content",
+            {"input": [{"type": "compaction", "encrypted_content": "rini-compaction:가"}]},
+        ),
+    ):
+        with pytest.raises(openai.BadRequestError) as refused:
+            alices.responses.compact(model=GPT, extra_body=wrong)
+        assert refused.value.param == field
+    stage.next(Script(pieces=[]))
+    with pytest.raises(openai.APIStatusError):
+        alices.responses.compact(model=GPT, input="안녕")
+
+
+def test_encrypted_content_of_somebody_else_is_read_past(
+    alices: openai.OpenAI, stage: Stage
+) -> None:
+    for content in ("gAAAAA…", "rini:가", "rini:AAAA", "rini:W10="):
+        thought: Any = {"type": "reasoning", "summary": [], "encrypted_content": content}
+        question: Any = {"role": "user", "content": "?"}
+        answer = alices.responses.create(model=GPT, input=[thought, question])
+        assert answer.status == "completed"

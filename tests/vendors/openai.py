@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+
+from aiohttp import web
 
 from tests.vendors.script import Json, Part, Script, Tokens, said, text_of
 from tests.vendors.vectors import as_base64, vector
@@ -23,6 +25,25 @@ ERRORS = {
 
 
 def stream(script: Script, body: Json) -> Iterator[Part]:
+    """A chat's answer; of a request with a prompt the text that goes on."""
+    if "prompt" in body:
+        yield from map(_as_text, _stream(script, body))
+    else:
+        yield from _stream(script, body)
+
+
+def _as_text(part: Part) -> Part:
+    """A chunk of ``/completions``: a choice has its text in it."""
+    payload = part.data.removeprefix(b"data: ").strip()
+    if payload == b"[DONE]":
+        return part
+    chunk = json.loads(payload) | {"object": "text_completion"}
+    for choice in chunk.get("choices", ()):
+        choice["text"] = choice.pop("delta").get("content", "")
+    return Part(_data(chunk), part.is_piece)
+
+
+def _stream(script: Script, body: Json) -> Iterator[Part]:
     choices = range(body.get("n") or 1)
     yield _event(body, [_choice(i, {"role": "assistant", "content": ""}) for i in choices])
     for text in script.reasoning:
@@ -38,6 +59,66 @@ def stream(script: Script, body: Json) -> Iterator[Part]:
     if script.usage and (body.get("stream_options") or {}).get("include_usage"):
         yield _event(body, [], usage=_usage(script.usage))
     yield Part(b"data: [DONE]\n\n")
+
+
+def texts(script: Script, body: Json) -> web.Response:
+    """The whole answer of ``/completions``."""
+    whole = answer(script, body) | {"object": "text_completion"}
+    for choice in whole["choices"]:
+        choice["text"] = choice.pop("message")["content"]
+    return web.json_response(whole)
+
+
+def moderations(script: Script, body: Json) -> web.Response:
+    inputs = body["input"] if isinstance(body["input"], list) else [body["input"]]
+    results = [{"flagged": "나쁜" in str(one), "categories": {}} for one in inputs]
+    return web.json_response({"id": "modr-played", "model": body["model"], "results": results})
+
+
+def rerank(script: Script, body: Json) -> web.Response:
+    shared = [len(set(body["query"]) & set(text)) for text in body["documents"]]
+    best = sorted(range(len(shared)), key=lambda i: -shared[i])
+    results = [{"index": i, "relevance_score": shared[i] / 100} for i in best]
+    usage = {"total_tokens": script.usage.input} if script.usage else None
+    return web.json_response({"model": body["model"], "results": results, "usage": usage})
+
+
+def pictures(script: Script, body: Json) -> web.Response:
+    data = [{"b64_json": "aW1hZ2U="}] * (body.get("n") or 1)
+    usage = (
+        {
+            "input_tokens": script.usage.input,
+            "output_tokens": script.usage.output,
+            "total_tokens": script.usage.input + script.usage.output,
+            "input_tokens_details": {"text_tokens": script.usage.input, "image_tokens": 0},
+        }
+        if script.usage
+        else None
+    )
+    return web.json_response({"created": CREATED, "data": data, "usage": usage})
+
+
+def speech(script: Script, body: Json) -> web.Response:
+    return web.Response(body=f"소리: {body['input']}".encode(), content_type="audio/mpeg")
+
+
+def transcriptions(script: Script, body: Json) -> web.Response:
+    name, recording = body["file"]
+    text = f"{name}: {len(recording)}"
+    if body.get("response_format") == "text":
+        return web.Response(text=text)
+    usage = {"type": "duration", "seconds": 9} if script.usage else None
+    return web.json_response({"text": text, "usage": usage})
+
+
+SERVICES: dict[str, Callable[[Script, Json], web.Response]] = {
+    "/completions": texts,
+    "/moderations": moderations,
+    "/rerank": rerank,
+    "/images/generations": pictures,
+    "/audio/speech": speech,
+    "/audio/transcriptions": transcriptions,
+}
 
 
 def answer(script: Script, body: Json) -> Json:
@@ -95,6 +176,8 @@ def models() -> Json:
 
 
 def question(body: Json) -> str:
+    if isinstance(prompt := body.get("prompt"), str):
+        return prompt
     users = [m for m in body.get("messages") or [] if m.get("role") == "user"]
     return text_of(users[-1].get("content")) if users else ""
 

@@ -42,6 +42,9 @@ async def perform(call: Call, request: web.Request) -> web.StreamResponse:
     if script.raw is not None:
         kind = script.content_type or "application/json"
         return web.Response(body=script.raw, content_type=kind, headers=script.headers)
+    if service := openai.SERVICES.get(call.path.removeprefix("/v1")):
+        call.pieces_sent = 1
+        return service(script, call.body)
     if call.path.lower().endswith(("/embeddings", "embedcontent", "embedcontents")):
         return web.json_response(EMBEDDINGS[call.vendor](script, call.body))
     call.pieces_sent = 1

@@ -142,7 +142,7 @@ class Stage:
             call.ended.set()
 
     async def _record(self, request: web.Request) -> Call:
-        body = await request.json() if request.can_read_body else {}
+        body = await _body(request)
         headers = {name.lower(): value for name, value in request.headers.items()}
         path = request.match_info["path"]
         model = body.get("model")
@@ -175,3 +175,16 @@ class Stage:
 
     def _run(self, work: Coroutine[Any, Any, Result]) -> Result:
         return asyncio.run_coroutine_threadsafe(work, self._loop).result(10)
+
+
+async def _body(request: web.Request) -> Json:
+    """What was sent: a form's fields by their names, lists of those that came several times."""
+    if request.content_type != "multipart/form-data":
+        return await request.json() if request.can_read_body else {}
+    form = await request.post()
+    values = {name: [_value(value) for value in form.getall(name)] for name in form}
+    return {name: several if several[1:] else several[0] for name, several in values.items()}
+
+
+def _value(value: str | bytes | bytearray | web.FileField) -> Any:
+    return (value.filename, value.file.read()) if isinstance(value, web.FileField) else value

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -12,18 +10,18 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from accounts.authentication import Caller, caller_of, visit
-from providers import access, embedding, fallbacks
+from providers import access, completions, embedding, fallbacks
 from providers.embedding import Embedding
 from providers.fallbacks import Attempts
 from providers.gateway import Call
-from providers.metering import Metered
 from providers.models import Model, ModelKind
 from providers.naming import find_model
 from providers.types import ChatRequest
-from rini.dialects.openai import schema, streams, translate
+from rini.dialects.openai import relays, schema, streams, translate
+from rini.dialects.openai.answer_headers import cost, overhead
+from rini.dialects.openai.completions import TextAsked, text_answer, text_asked, text_chunk
 from rini.dialects.openai.endpoint import OpenAIEndpoint
 from rini.errors import NotFound
-from rini.money import dollars
 from rini.storage.database import in_database
 from rini.translation import gettext as _
 from rini.web.http import NothingHere, json_response, route, unless_disconnected
@@ -37,18 +35,34 @@ class ChatCompletions(OpenAIEndpoint):
     @schema.chat
     async def post(self, request: Request) -> Response:
         """An answer of any model, in OpenAI's format; nothing is stored but what it cost."""
-        overhead = _overhead()
+        measured = overhead()
         asked, attempts = await visit(request, _chat_asked, _chat)
 
         def headers() -> dict[str, str]:
-            return {**attempts.headers, **overhead(attempts.vendor_seconds)}
+            return {**attempts.headers, **measured(attempts)}
 
         if asked.stream:
             read = partial(streams.frames, include_usage=asked.include_usage)
             frames = attempts.stream(read)
             return await opened(request, frames, headers, farewell=streams.farewell)
         completion = await unless_disconnected(request, attempts.whole(Call.completion))
-        return json_response(completion, headers={**_cost(attempts.call), **headers()})
+        return json_response(completion, headers={**cost(attempts.call), **headers()})
+
+
+class Completions(OpenAIEndpoint):
+    """``POST /v1/completions``"""
+
+    @schema.completions
+    async def post(self, request: Request) -> Response:
+        """How a text goes on. Servers of one's own go on from it; to vendors' models it is what a
+        user says."""
+        measured = overhead()
+        asked, call = await visit(request, _text_asked, _text)
+        if asked.stream:
+            frames = streams.frames(call, include_usage=asked.include_usage, shaped=text_chunk)
+            return await opened(request, frames, lambda: measured(call), farewell=streams.farewell)
+        answer = text_answer(await unless_disconnected(request, call.completion()))
+        return json_response(answer, headers={**cost(call), **measured(call)})
 
 
 class Embeddings(OpenAIEndpoint):
@@ -57,12 +71,12 @@ class Embeddings(OpenAIEndpoint):
     @schema.embeddings
     async def post(self, request: Request) -> Response:
         """The vectors of texts or token ids, in their order."""
-        overhead = _overhead()
+        measured = overhead()
         asked, call = await visit(request, _embeddings_asked, _embeddings)
         answer = await unless_disconnected(request, call.answer())
         count = call.record.input_tokens if call.record else None
         answer = translate.embeddings_answer(answer, as_base64=asked.as_base64, input_tokens=count)
-        return json_response(answer, headers={**_cost(call), **overhead(call.vendor_seconds)})
+        return json_response(answer, headers={**cost(call), **measured(call)})
 
 
 class Models(OpenAIEndpoint):
@@ -103,17 +117,32 @@ def _also(endpoint: OpenAIEndpoint) -> ASGIApp:
 http_routes = [
     # For clients whose base URL lacks its `/v1`.
     route(r"^chat/completions/?$", _also(ChatCompletions())),
+    route(r"^completions/?$", _also(Completions())),
     route(r"^embeddings/?$", _also(Embeddings())),
     route(r"^models/(?P<model>.+?)/?$", _also(OneModel())),
     route(r"^v1/chat/completions/?$", ChatCompletions()),
+    route(r"^v1/completions/?$", Completions()),
     route(r"^v1/embeddings/?$", Embeddings()),
     route(r"^v1/models/(?P<model>.+?)/?$", OneModel()),
+    route(r"^v1/moderations/?$", relays.Moderations()),
+    route(r"^v1/rerank/?$", relays.Rerank()),
+    route(r"^v1/images/generations/?$", relays.ImageGenerations()),
+    route(r"^v1/audio/speech/?$", relays.Speech()),
+    route(r"^v1/audio/transcriptions/?$", relays.Transcriptions()),
     route(r"^v1/", Unknown()),
 ]
 
 
 def _chat_asked(body: bytes) -> translate.ChatAsked:
     return translate.chat_asked(parse_json(body))
+
+
+def _text_asked(body: bytes) -> TextAsked:
+    return text_asked(parse_json(body))
+
+
+def _text(asked: TextAsked, caller: Caller) -> tuple[TextAsked, Call]:
+    return asked, completions.prepare(caller, asked.model, asked.prompt, asked.params)
 
 
 def _embeddings_asked(body: bytes) -> translate.EmbeddingsAsked:
@@ -145,20 +174,3 @@ def _usable_model(caller: Caller, name: str) -> Model:
 
 def _model_object(model: Model) -> dict[str, Any]:
     return translate.model_object(str(model), model.provider_id)
-
-
-def _overhead() -> Callable[[float], dict[str, str]]:
-    """Begins to measure: what it returns gives the time since then that was not the vendor's."""
-    began = time.monotonic()
-
-    def header(vendor_seconds: float) -> dict[str, str]:
-        own = time.monotonic() - began - vendor_seconds
-        return {"x-rini-overhead-ms": f"{own * 1000:.2f}"}
-
-    return header
-
-
-def _cost(call: Metered) -> dict[str, str]:
-    """In US dollars; nothing where the price is unknown."""
-    cost = dollars(call.record.cost_nano) if call.record else None
-    return {} if cost is None else {"x-rini-cost": cost}

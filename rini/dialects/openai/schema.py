@@ -15,7 +15,7 @@ _TEXT = {"type": "string"}
 _NUMBER = {"type": "integer"}
 _OBJECTS = {"type": "array", "items": {"type": "object"}}
 _USAGE = {"type": "object", "properties": {"prompt_tokens": _NUMBER, "total_tokens": _NUMBER}}
-_MODEL_NAME = {"type": "string", "description": "`provider/model`, or a name that leaves no doubt."}
+MODEL_NAME = {"type": "string", "description": "`provider/model`, or a name that leaves no doubt."}
 
 
 def described(description: str = "", *required: str, **properties: Any) -> dict[str, Any]:
@@ -31,7 +31,7 @@ _CHAT = described(
     "Every further field goes to the vendor as it is.",
     "model",
     "messages",
-    model=_MODEL_NAME,
+    model=MODEL_NAME,
     messages={**_OBJECTS, "minItems": 1},
     stream={"type": "boolean", "default": False},
     stream_options=described("", include_usage={"type": "boolean"}),
@@ -48,12 +48,24 @@ _COMPLETION = described(
     choices=_OBJECTS,
     usage=_USAGE,
 )
+_PROMPT = described(
+    "Every further field goes to a server of one's own as it is, and to vendors as a chat's.",
+    "model",
+    "prompt",
+    model=MODEL_NAME,
+    prompt={"oneOf": [_TEXT, {"type": "array", "items": {}}]},
+    stream={"type": "boolean", "default": False},
+    max_tokens=_NUMBER,
+)
+_TEXTS = described(
+    "", object={"enum": ["text_completion"]}, model=_TEXT, choices=_OBJECTS, usage=_USAGE
+)
 _TOKENS = {"type": "array", "items": _NUMBER}
 _EMBEDDINGS = described(
     "Every further field goes to the vendor as it is. The offline models take `input_type`.",
     "model",
     "input",
-    model=_MODEL_NAME,
+    model=MODEL_NAME,
     input={
         "oneOf": [
             _TEXT,
@@ -69,7 +81,7 @@ _EMBEDDINGS = described(
 _VECTORS = described("", data=_OBJECTS, model=_TEXT, usage=_USAGE)
 _MODEL = described("", id=_TEXT, object={"enum": ["model"]}, created=_NUMBER, owned_by=_TEXT)
 _MODELS = described("", object={"enum": ["list"]}, data={"type": "array", "items": _MODEL})
-_HEADERS = [
+HEADERS = [
     OpenApiParameter(
         name,
         str,
@@ -91,25 +103,36 @@ def failing(*statuses: int) -> dict[tuple[int, str], OpenApiResponse]:
     }
 
 
-_ASKING = failing(402, 403, 404, 502, 504)
+ASKING = failing(402, 403, 404, 502, 504)
 
 chat = extend_schema(
     operation_id="openai_chat_completions",
     summary="Answer a conversation (OpenAI)",
     request={JSON: _CHAT},
-    parameters=_HEADERS,
+    parameters=HEADERS,
     responses={
         (200, JSON): OpenApiResponse(_COMPLETION),
         (200, EVENTS): OpenApiResponse(_TEXT, "With `stream`: chunks, then `[DONE]`."),
-        **_ASKING,
+        **ASKING,
+    },
+)
+completions = extend_schema(
+    operation_id="openai_completions",
+    summary="Go on from a text (OpenAI)",
+    request={JSON: _PROMPT},
+    parameters=HEADERS,
+    responses={
+        (200, JSON): OpenApiResponse(_TEXTS),
+        (200, EVENTS): OpenApiResponse(_TEXT, "With `stream`: chunks, then `[DONE]`."),
+        **ASKING,
     },
 )
 embeddings = extend_schema(
     operation_id="openai_embeddings",
     summary="Embed texts (OpenAI)",
     request={JSON: _EMBEDDINGS},
-    parameters=_HEADERS,
-    responses={(200, JSON): OpenApiResponse(_VECTORS), **_ASKING},
+    parameters=HEADERS,
+    responses={(200, JSON): OpenApiResponse(_VECTORS), **ASKING},
 )
 models = extend_schema(
     operation_id="openai_models",

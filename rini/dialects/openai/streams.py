@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 
 from providers.errors import broken_off
 from providers.gateway import Call
+from providers.types import Chunk
 from rini.dialects.openai.failures import body_of
 from rini.dialects.openai.translate import Relay, event
 from rini.errors import RiniError
@@ -15,15 +16,28 @@ from rini.web.api import known_error
 Frames = AsyncGenerator[bytes, None]
 
 
-async def frames(call: Call, *, include_usage: bool) -> Frames:
-    """The call's answer. What fails before its first frame raises; what fails later is a frame
-    ``data: {"error": …}`` in the place of ``[DONE]``, and so is a vendor's stream that was cut."""
+def _as_it_is(chunk: Chunk) -> Chunk | None:
+    return chunk
+
+
+async def frames(
+    call: Call,
+    *,
+    include_usage: bool,
+    shaped: Callable[[Chunk], Chunk | None] = _as_it_is,
+) -> Frames:
+    """The call's answer, each chunk as it is `shaped`; None is left out.
+
+    What fails before its first frame raises; what fails later is a frame ``data: {"error": …}`` in
+    the place of ``[DONE]``, and so is a vendor's stream that was cut.
+    """
     relay = Relay(include_usage=include_usage)
     began = False
     try:
         async with aclosing(call.chunks()) as chunks:
             async for chunk in chunks:
-                if frame := relay.frame(chunk):
+                shape = shaped(chunk)
+                if shape is not None and (frame := relay.frame(shape)):
                     began = True
                     yield frame
         if call.is_cut_off:

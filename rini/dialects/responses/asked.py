@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID
 
@@ -45,6 +45,7 @@ _TAKEN = frozenset((
     *("model", "input", "stream", "stream_options", "store", "background"),
     *("previous_response_id", "conversation", "include", "client_metadata", "fallbacks", *_USUAL),
 ))  # fmt: skip
+_NOT_TO_COMPACT = frozenset(("stream", "stream_options", "store", "background", "conversation"))
 _INCLUDED = frozenset(
     (
         "reasoning.encrypted_content",
@@ -87,10 +88,28 @@ class Asked:
 def asked(body: Any) -> Asked:
     """Raises `InvalidInput` with a message on the field that is wrong."""
     fields = _fields(body)
+    return _asked(fields, items.given(fields.get("input"), "input"))
+
+
+def to_compact(body: Any) -> Asked:
+    """A ``POST /v1/responses/compact``: a conversation that ends with `previous_response_id`, with
+    `input`, or with both. Raises as `asked`."""
+    fields = _fields(body)
+    for name in _NOT_TO_COMPACT & fields.keys():
+        raise invalid(name, _("This field is not served here."))
+    follows = fields.get("previous_response_id") is not None
+    given = [] if follows and not fields.get("input") else items.given(fields.get("input"), "input")
+    wanted = _asked({**fields, "store": False}, given)
+    # It is to be told in words, without an act of its own.
+    settings = {**wanted.settings, "text": {"format": {"type": "text"}}}
+    settings["tool_choice"] = "none" if settings["tools"] else "auto"
+    return replace(wanted, settings=settings)
+
+
+def _asked(fields: Json, given: list[Json]) -> Asked:
     model = fields.get("model")
     if not isinstance(model, str) or not model:
         raise invalid("model", _("Name a model, “provider/model” for instance."))
-    given = items.given(fields.get("input"), "input")
     if fields.get("previous_response_id") and fields.get("conversation"):
         raise invalid(
             "conversation", _("Give either a conversation or a previous response, not both.")

@@ -8,12 +8,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
+from rini.dialects.responses import compaction
 from rini.dialects.responses.wrong import invalid, one_of, text, text_or_none
 from rini.translation import gettext as _
 
 Json = dict[str, Any]
 ROLES = ("user", "assistant", "system", "developer")
-_PREFIXES = {"message": "msg", "reasoning": "rs"}
+_PREFIXES = {"message": "msg", "reasoning": "rs", compaction.KIND: "cmp"}
 
 
 def given(value: object, field: str) -> list[Json]:
@@ -120,6 +121,7 @@ _KINDS: Mapping[str, Callable[[Json, str], None]] = {
     "custom_tool_call": _check_custom_call,
     "custom_tool_call_output": _check_output,
     "reasoning": _check_reasoning,
+    compaction.KIND: compaction.check,
 }
 
 

@@ -54,7 +54,7 @@ class Response:
             "previous_response_id": f"resp_{self.previous.hex}" if self.previous else None,
             "conversation": conversation,
             "store": self.store,
-            "usage": _usage(self.usage) if self.usage else None,
+            "usage": usage_json(self.usage) if self.usage else None,
             **self.settings,
         }
 
@@ -70,7 +70,7 @@ def status_of(reason: str | None, *, is_cut: bool = False) -> tuple[str, str | N
     return "completed", None
 
 
-def _usage(usage: Usage) -> Json:
+def usage_json(usage: Usage) -> Json:
     read, written = usage.input_tokens or 0, usage.output_tokens or 0
     return {
         "input_tokens": read,

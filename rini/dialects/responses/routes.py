@@ -23,17 +23,18 @@ from providers.errors import broken_off
 from providers.events import events_of
 from providers.fallbacks import Attempts
 from providers.gateway import Call, check_size
-from providers.types import ChatRequest, Finished, Target
+from providers.types import ChatRequest, Finished, Target, TextDelta
+from rini.dialects.openai.answer_headers import cost
 from rini.dialects.openai.endpoint import OpenAIEndpoint
-from rini.dialects.responses import items, request, schema, stored, streams
+from rini.dialects.responses import compaction, items, request, schema, stored, streams
 from rini.dialects.responses.answer import Answer
-from rini.dialects.responses.asked import Asked, asked, id_of
+from rini.dialects.responses.asked import Asked, asked, id_of, to_compact
 from rini.dialects.responses.pages import page_of
-from rini.dialects.responses.response import Response
+from rini.dialects.responses.response import Response, usage_json
 from rini.dialects.responses.tools import names_of
 from rini.errors import InvalidInput, NotFound
-from rini.money import dollars
 from rini.storage.database import in_database
+from rini.text import storable
 from rini.translation import gettext as _
 from rini.web import query
 from rini.web.http import EventStream, json_response, route, unless_disconnected
@@ -72,6 +73,29 @@ class InputTokens(OpenAIEndpoint):
         """How many tokens a request would be, as far as that can be told without its vendor."""
         count = await visit(request, _asked, _count)
         return json_response({"object": "response.input_tokens", "input_tokens": count})
+
+
+class Compact(OpenAIEndpoint):
+    """``POST /v1/responses/compact``"""
+
+    @schema.compact
+    async def post(self, request: Request) -> HttpResponse:
+        """A conversation told shortly: what its users said, and one item for all the rest. Send
+        these items as the next input; nothing is stored."""
+        given, call = await visit(request, _to_compact, _compact)
+        events = list(events_of(await unless_disconnected(request, call.completion())))
+        summary = "".join(event.text for event in events if isinstance(event, TextDelta))
+        if call.is_cut_off or not summary.strip():
+            raise broken_off(call.target.provider)
+        compact_id = uuid4()
+        told = {
+            "id": _name(compact_id),
+            "object": "response.compaction",
+            "created_at": int(time()),
+            "output": compaction.output(given, storable(summary), compact_id.hex),
+            "usage": usage_json(call.record.usage) if call.record else None,
+        }
+        return json_response(told, headers=cost(call))
 
 
 class OneResponse(OpenAIEndpoint):
@@ -129,6 +153,7 @@ _ONE = r"^v1/responses/(?P<response_id>resp_[^/]+)"
 http_routes = [
     route(r"^v1/responses/?$", Responses()),
     route(r"^v1/responses/input_tokens/?$", InputTokens()),
+    route(r"^v1/responses/compact/?$", Compact()),
     route(rf"{_ONE}/?$", OneResponse()),
     route(rf"{_ONE}/cancel/?$", Cancel()),
     route(rf"{_ONE}/input_items/?$", InputItems()),
@@ -169,6 +194,19 @@ def _chat(wanted: Asked, caller: Caller) -> tuple[Callable[[Target], ChatRequest
 def _count(wanted: Asked, caller: Caller) -> int:
     chat_for, route = _chat(wanted, caller)
     return token_counts.count_request(chat_for(route.target), route.target.model)
+
+
+def _to_compact(body: bytes) -> Asked:
+    return to_compact(parse_json(body))
+
+
+def _compact(wanted: Asked, caller: Caller) -> tuple[list[Json], Call]:
+    """What is to be compacted, and the call for its summary."""
+    given = [*stored.context(stored.place_of(caller.user, wanted)), *wanted.items]
+    route = catalogue.resolve(caller, provider=None, model=wanted.model)
+    chat = request.chat_request(route.target, wanted.settings, [*given, compaction.question()])
+    check_size(chat)
+    return given, Call(route.target, chat, Payer.of(caller, Purpose.SUMMARY))
 
 
 async def _stored(request: Request, begun: Begun, turn: Turn) -> HttpResponse:
@@ -213,8 +251,7 @@ async def _passing(request: Request, begun: Begun, attempts: Attempts) -> HttpRe
         reason = event.reason if isinstance(event, Finished) else reason
     if reason == "incomplete":
         raise broken_off(call.target.provider)
-    cost = dollars(call.record.cost_nano) if call.record else None
-    headers = attempts.headers | ({} if cost is None else {"x-rini-cost": cost})
+    headers = attempts.headers | cost(call)
     return json_response(streams.ended(response, answer, call, reason).json(), headers=headers)
 
 

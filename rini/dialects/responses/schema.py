@@ -96,6 +96,23 @@ count = extend_schema(
     request={JSON: _REQUEST},
     responses={**_answers(_COUNT), **_ASKING},
 )
+_NOT_TO_COMPACT = {"stream", "stream_options", "store", "background", "conversation"}
+_TO_COMPACT: dict[str, Any] = {
+    **_REQUEST,
+    "required": ["model"],
+    "properties": {n: v for n, v in _REQUEST["properties"].items() if n not in _NOT_TO_COMPACT},
+}
+compact = extend_schema(
+    operation_id="openai_compact_response",
+    summary="Compact a conversation (OpenAI)",
+    request={JSON: _TO_COMPACT},
+    responses={
+        **_answers(
+            described("", id=_TEXT, object={"enum": ["response.compaction"]}, output=_OBJECTS)
+        ),
+        **_ASKING,
+    },
+)
 retrieve = extend_schema(
     operation_id="openai_response",
     summary="Open a response (OpenAI)",

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from providers.types import EXTRA_CONTENT, THINKING_BLOCKS, ChatMessage, ChatRequest
-from rini.dialects.responses import items, keepsakes, tools
+from rini.dialects.responses import compaction, items, keepsakes, tools
 
 Json = dict[str, Any]
 _VENDORS_OWN = ("user", "safety_identifier", "prompt_cache_key", "prompt_cache_retention")
@@ -70,6 +70,8 @@ def messages(given: Iterable[Mapping[str, Any]]) -> Sequence[ChatMessage]:
             case "message":
                 role = "system" if item["role"] in {"system", "developer"} else "user"
                 told.append({"role": role, "content": _content(item["content"])})
+            case compaction.KIND:
+                told.append(compaction.as_chat(item))
             case _:
                 told.append(_result(item))
                 pictures += _pictures(item["output"])

@@ -1,0 +1,1 @@
+"""Other people's clients against Rini and played vendors: ``make clients``."""

@@ -12,8 +12,10 @@ class ConversationsConfig(AppConfig):
     def ready(self) -> None:
         from accounts.sharing import kinds
         from conversations import shared
+        from conversations.agents.models import AgentShare
 
         kinds.register(shared.KIND)
+        kinds.register(kinds.Kind("agents", AgentShare))
         pre_delete.connect(_take_generations_away, sender="accounts.User")
         post_delete.connect(_forget_file, sender="conversations.Message")
 

@@ -62,6 +62,8 @@ MESSAGE: Mapping[str, Goes] = {
     "citations": Goes.EVERYWHERE,
     "tool_calls": Goes.EVERYWHERE,
     "keepsakes": Goes.FORK,
+    "agent_id": Goes.FORK,
+    "agent_version": Goes.FORK,
     "created_at": Goes.EVERYWHERE,
     "cost_nano": Goes.EVERYWHERE,  # in a file `cost`, in dollars
 }

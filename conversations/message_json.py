@@ -38,6 +38,8 @@ def message_data(message: Message) -> dict[str, Any]:
         "cost": dollars(message.cost_nano),
         "citations": message.citations,
         "tool_calls": message.tool_calls,
+        "agent_id": str(message.agent_id) if message.agent_id else None,
+        "agent_version": message.agent_version,
         "created_at": _moment(message.created_at),
     }
 

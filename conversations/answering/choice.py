@@ -28,6 +28,28 @@ class Choice:
     """Where to look for passages that answer the question; None: nobody said."""
     passages: int | None = None
     """How many of them to look for; None: as many as usual."""
+    fallbacks: Sequence[str] | None = None
+    """The models to ask where this one does not answer; None: the operator's."""
+    tools: Sequence[str] | None = None
+    """The names of Rini's own tools that the model may call; None: nobody said."""
+    mcp_connection_ids: Sequence[str] | None = None
+    """The servers whose tools it may call as well; None: nobody said."""
+    max_steps: int | None = None
+    """How often it may be asked, with tools in between; None: as usual."""
+    require_approval: str | None = None
+    """Which calls of tools wait for the user's approval: ``never``, ``changing``, ``always``; None:
+    as usual."""
+    agent_id: str | None = None
+    agent_version: int | None = None
+    """The agent that answers, and its version; as a request has it, None is the one in use."""
+    variables: Mapping[str, str] | None = None
+    """What the request gives for the variables of the agent's system prompt."""
+    system_prompt: str = ""
+    """The agent's, with its variables filled in."""
+
+    def instructions(self, own: str) -> str:
+        """The system prompt: the agent's, and below it the conversation's `own`."""
+        return "\n\n".join(part for part in (self.system_prompt, own) if part)
 
     def as_json(self) -> dict[str, Any]:
         return asdict(self)

@@ -26,8 +26,15 @@ from rini.web.request_id import request_id
 
 def prepare(caller: Caller, messages: Sequence[ChatMessage], choice: Choice) -> Call:
     """The call for a conversation. Needs the database; raises as `catalogue.resolve`."""
-    request = ChatRequest(messages, choice.params, choice.usual)
+    request = ChatRequest(_instructed(messages, choice), choice.params, choice.usual)
     return gateway.prepare(caller, choice.provider, choice.model, request)
+
+
+def _instructed(messages: Sequence[ChatMessage], choice: Choice) -> Sequence[ChatMessage]:
+    """`messages` below what the agent is told, if there is one."""
+    if not choice.system_prompt:
+        return messages
+    return [{"role": "system", "content": choice.system_prompt}, *messages]
 
 
 async def answer(call: Call) -> dict[str, Any]:

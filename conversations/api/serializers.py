@@ -10,6 +10,7 @@ from rest_framework import serializers
 
 from accounts.authentication import caller_in
 from accounts.sharing.models import Access
+from conversations.agents import variables
 from conversations.models import FinishReason, Generation, MemoryMode, Message, Role, Session
 from providers import bounds, demands
 from providers.models import ModelKind
@@ -18,6 +19,8 @@ from rini.errors import InvalidInput, NotFound
 from rini.money import dollars
 from rini.translation import gettext as _
 from rini.web.fields import MetadataField, ShortListField
+
+MAX_VARIABLES, MAX_VARIABLE_CHARACTERS = 50, 10_000
 
 
 class MemoryModeField(serializers.ChoiceField):
@@ -51,11 +54,48 @@ class TextField(serializers.CharField):
         return super().run_validation(data)
 
 
+class VariablesField(serializers.DictField):
+    """Texts by the names of variables; null, where that is allowed, for one without a text."""
+
+    def __init__(self, *, allow_missing: bool = False, **kwargs: Any) -> None:
+        text = TextField(
+            allow_blank=True, allow_null=allow_missing, max_length=MAX_VARIABLE_CHARACTERS
+        )
+        super().__init__(child=text, **kwargs)
+
+    def to_internal_value(self, data: Any) -> dict[str, Any]:
+        if isinstance(data, dict) and len(data) > MAX_VARIABLES:
+            raise serializers.ValidationError(
+                _("Give at most %(most)s variables.") % {"most": MAX_VARIABLES}
+            )
+        found: dict[str, Any] = super().to_internal_value(data)
+        if wrong := next((name for name in found if not variables.is_name(name)), None):
+            raise serializers.ValidationError(
+                _(
+                    "“%(name)s” is no name of a variable: at most 64 letters, digits and "
+                    "underscores."
+                )
+                % {"name": wrong[:100]}
+            )
+        return found
+
+
 class MessageIdField(serializers.IntegerField):
     """The id of a message, or something that could be one."""
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(min_value=1, max_value=2**63 - 1, **kwargs)
+
+
+def check_chat_model(reader: serializers.BaseSerializer[Any], model: str) -> None:
+    """Refuse a name that means no chat model to the caller of `reader`'s request. Raises
+    `InvalidInput` and `ValidationError`."""
+    if model:
+        found = find_model(caller_in(reader.context["request"]), None, model, ModelKind.CHAT)
+        if found.kind != ModelKind.CHAT:
+            raise serializers.ValidationError(
+                _("%(model)s is not a chat model.") % {"model": found}
+            )
 
 
 class SessionSerializer(serializers.ModelSerializer[Session]):
@@ -98,12 +138,7 @@ class SessionSerializer(serializers.ModelSerializer[Session]):
 
     def validate_model(self, model: str) -> str:
         """A model of the catalogue; raises `InvalidInput` for another."""
-        if model:
-            found = find_model(caller_in(self.context["request"]), None, model, ModelKind.CHAT)
-            if found.kind != ModelKind.CHAT:
-                raise serializers.ValidationError(
-                    _("%(model)s is not a chat model.") % {"model": found}
-                )
+        check_chat_model(self, model)
         return model
 
     def validate_active_message_id(self, message_id: int | None) -> int | None:
@@ -147,6 +182,8 @@ class MessageSerializer(serializers.ModelSerializer[Message]):
             "cost",
             "citations",
             "tool_calls",
+            "agent_id",
+            "agent_version",
             "created_at",
         ]
 
@@ -170,6 +207,8 @@ class GenerationSerializer(serializers.ModelSerializer[Generation]):
             "status",
             "problem",
             "retrieval",
+            "agent_id",
+            "agent_version",
             "created_at",
             "finished_at",
         ]
@@ -178,6 +217,24 @@ class GenerationSerializer(serializers.ModelSerializer[Generation]):
 _NO_PARAMETERS = frozenset(
     ("model", "messages", "stream", "stream_options", "n", "api_base", "base_url", "api_key")
 )
+
+
+def check_params(params: dict[str, Any]) -> None:
+    """Parameters are the model's: they neither repeat the request nor choose where it goes. Raises
+    `ValidationError` and `InvalidInput`."""
+    if taken := sorted(_NO_PARAMETERS & params.keys()):
+        raise serializers.ValidationError(
+            _(
+                "%(names)s: not a parameter of a model. Use the request's own fields, and "
+                "/api-keys/ for a key; a provider's address is set by the operator."
+            )
+            % {"names": ", ".join(taken)}
+        )
+    demands.check(params)
+    try:
+        bounds.check_params(params)
+    except InvalidInput as error:
+        raise serializers.ValidationError(error.errors) from None
 
 
 class CallParameters(serializers.Serializer[Any]):
@@ -189,29 +246,26 @@ class CallParameters(serializers.Serializer[Any]):
     stream = serializers.BooleanField(required=False, default=False)
 
     def validate_llm_params(self, params: dict[str, Any]) -> dict[str, Any]:
-        """Parameters are the model's: they neither repeat the request nor choose where it goes."""
-        if taken := sorted(_NO_PARAMETERS & params.keys()):
-            raise serializers.ValidationError(
-                _(
-                    "%(names)s: not a parameter of a model. Use the request's own fields, and "
-                    "/api-keys/ for a key; a provider's address is set by the operator."
-                )
-                % {"names": ", ".join(taken)}
-            )
-        demands.check(params)
-        try:
-            bounds.check_params(params)
-        except InvalidInput as error:
-            raise serializers.ValidationError(error.errors) from None
+        check_params(params)
         return params
 
 
 class AnswerParameters(CallParameters):
-    """What every request for an answer has that documents may answer."""
+    """What every request for an answer has that documents, or an agent, may answer. An agent brings
+    what the request does not say itself; `variables` are those of its system prompt."""
 
     knowledge_base_ids = ShortListField(
         child=serializers.UUIDField(), required=False, max_length=100, allow_null=True
     )
+    agent_id = serializers.UUIDField(required=False, allow_null=True)
+    agent_version = serializers.IntegerField(
+        required=False,
+        allow_null=True,
+        min_value=1,
+        max_value=2**31 - 1,
+        help_text="Without it the one in use.",
+    )
+    variables = VariablesField(required=False, allow_null=True)
 
 
 class TextCompletionRequest(AnswerParameters):
@@ -237,8 +291,8 @@ class EditRequest(AnswerParameters):
 
 
 class RegenerateRequest(AnswerParameters):
-    """Another answer; without a model by the one of the session, or of the former answer, and with
-    passages of the same knowledge bases unless others are named."""
+    """Another answer; without a model by the one of the session, or of the former answer, with
+    passages of the same knowledge bases unless others are named, and of the same agent."""
 
 
 class TitleRequest(serializers.Serializer[Any]):

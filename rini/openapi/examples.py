@@ -148,6 +148,18 @@ EXAMPLES: dict[str, Any] = {
     "root_ids": [4709],
     "knowledge_base_id": _ID,
     "knowledge_base_ids": [_ID],
+    "agent_id": _ID,
+    "agent_version": 3,
+    "fallbacks": ["anthropic/claude-haiku-4-5"],
+    "variables": {"city": "서울"},
+    "mcp_connection_ids": ["c1a7e0de-41f6-47a8-8d0c-51b7b2f7a0c0"],
+    "tools": ["current_time"],
+    "max_steps": 8,
+    "from": 2,
+    "to": 3,
+    "changes": [],
+    "before": 4,
+    "after": 8,
     "expand": 800,
     "document_id": "b0c1d2e3-6c1d-4f0e-9b57-2a4d8c6e1f90",
     "document_name": "취업규칙.pdf",
@@ -320,7 +332,18 @@ ANSWERS: dict[tuple[str, str], Any] = {
 }
 """Answers of the dialects, whose shapes are their clients' and not ours, by method and path."""
 
+_AGENT = {
+    "name": "여행 도우미",
+    "description": "旅行の計画を手伝う",
+    "model": "openai/gpt-4.1-mini",
+    "system_prompt": "你是{{city}}的导游。",
+    "max_output_tokens": 2000,
+}
 OF_COMPONENTS: dict[str, dict[str, Any]] = {
+    "Agent": _AGENT,
+    "PatchedAgent": _AGENT,
+    "AgentVersion": _AGENT,
+    "AgentChange": {"field": "max_steps"},
     "Message": {"id": 4711},
     "Problem": {"title": "Not Found", "status": 404},
     "OpenAIErrorBody": {

@@ -46,6 +46,12 @@ BODIES: dict[tuple[str, str], Json] = {
     },
     ("post", "/groups/"): {"name": "연구팀", "description": "東京の研究者"},
     ("post", "/knowledge-bases/"): {"name": "社内規程"},
+    ("post", "/agents/"): {
+        "name": "여행 도우미",
+        "model": "demo/demo",
+        "system_prompt": "你是{{city}}的导游。",
+        "variables": {"city": "서울"},
+    },
     ("post", "/api/sessions/"): {"metadata": {"channel": "web"}},
     ("post", "/api/users/register/"): {"username": "두리", "password": "긴 암호 하나 둘 셋"},
     ("post", "/api/conversations/create/"): {"title": "東京旅行の計画", "model": "demo"},

@@ -103,11 +103,19 @@ def assemble(
         if (turn.content or turn.file_reference) and turn.role in _TOLD
     ]
     if passages and turns:
-        turns[-1] = {**turns[-1], "content": _after(passages, turns[-1]["content"])}
+        turns[-1] = {**turns[-1], "content": after(passages, turns[-1]["content"])}
     return [*system, *turns]
 
 
-def _after(passages: str, content: Any) -> str | list[Any]:
+def instructed(messages: Sequence[ChatMessage], system_prompt: str) -> Sequence[ChatMessage]:
+    """A whole conversation of a client's, below a system prompt, if there is one."""
+    if not system_prompt:
+        return messages
+    return [{"role": "system", "content": system_prompt}, *messages]
+
+
+def after(passages: str, content: Any) -> str | list[Any]:
+    """A question's content, a text or OpenAI's parts, with passages before it."""
     if isinstance(content, str):
         return f"{passages}\n\n{content}"
     return [{"type": "text", "text": passages}, *content]

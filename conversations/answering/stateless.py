@@ -10,6 +10,7 @@ from contextlib import aclosing
 from typing import Any
 
 from accounts.authentication import Caller
+from conversations.answering import prompt
 from conversations.answering.choice import Choice
 from conversations.answering.events import EventType, JournalEvent, sse_frames
 from conversations.answering.generation import as_journaled
@@ -26,15 +27,10 @@ from rini.web.request_id import request_id
 
 def prepare(caller: Caller, messages: Sequence[ChatMessage], choice: Choice) -> Call:
     """The call for a conversation. Needs the database; raises as `catalogue.resolve`."""
-    request = ChatRequest(_instructed(messages, choice), choice.params, choice.usual)
+    request = ChatRequest(
+        prompt.instructed(messages, choice.system_prompt), choice.params, choice.usual
+    )
     return gateway.prepare(caller, choice.provider, choice.model, request)
-
-
-def _instructed(messages: Sequence[ChatMessage], choice: Choice) -> Sequence[ChatMessage]:
-    """`messages` below what the agent is told, if there is one."""
-    if not choice.system_prompt:
-        return messages
-    return [{"role": "system", "content": choice.system_prompt}, *messages]
 
 
 async def answer(call: Call) -> dict[str, Any]:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any
 
 from starlette.requests import Request
@@ -11,7 +12,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from accounts.authentication import Caller, caller_of, visit
-from providers import access, embedding, gateway
+from providers import access, embedding, gateway, stand_ins
 from providers.embedding import Embedding
 from providers.gateway import Call
 from providers.metering import Metered
@@ -37,6 +38,8 @@ class ChatCompletions(OpenAIEndpoint):
         """An answer of any model, in OpenAI's format; nothing is stored but what it cost."""
         overhead = _overhead()
         asked, call = await visit(request, _chat_asked, _chat)
+        if not isinstance(call, Call):
+            call = await unless_disconnected(request, call())
         if asked.stream:
             frames = streams.frames(call, include_usage=asked.include_usage)
             return await opened(request, frames, lambda: overhead(call), farewell=streams.farewell)
@@ -65,8 +68,7 @@ class Models(OpenAIEndpoint):
     async def get(self, request: Request) -> Response:
         """Every model that the caller can use now."""
         caller = await caller_of(request.headers)
-        models = await in_database(access.usable_models, caller)
-        return json_response(translate.model_list([_model_object(model) for model in models]))
+        return json_response(translate.model_list(await in_database(_usable_models, caller)))
 
 
 class OneModel(OpenAIEndpoint):
@@ -76,8 +78,7 @@ class OneModel(OpenAIEndpoint):
     async def get(self, request: Request) -> Response:
         """A model that the caller can use now."""
         caller = await caller_of(request.headers)
-        model = await in_database(_usable_model, caller, request.path_params["model"])
-        return json_response(_model_object(model))
+        return json_response(await in_database(_shown, caller, request.path_params["model"]))
 
 
 class Unknown(NothingHere, OpenAIEndpoint):
@@ -113,9 +114,15 @@ def _embeddings_asked(body: bytes) -> translate.EmbeddingsAsked:
     return translate.embeddings_asked(parse_json(body))
 
 
-def _chat(asked: translate.ChatAsked, caller: Caller) -> tuple[translate.ChatAsked, Call]:
-    call = gateway.prepare(caller, None, asked.model, ChatRequest(asked.messages, asked.params))
-    return asked, call
+def _chat(
+    asked: translate.ChatAsked, caller: Caller
+) -> tuple[translate.ChatAsked, Call | Callable[[], Awaitable[Call]]]:
+    """The call; or what makes it, where more than a model is named."""
+    request = ChatRequest(asked.messages, asked.params)
+    if found := stand_ins.of(asked.model):
+        stand_in, name = found
+        return asked, partial(stand_in.call, caller, name, request)
+    return asked, gateway.prepare(caller, None, asked.model, request)
 
 
 def _embeddings(
@@ -123,6 +130,22 @@ def _embeddings(
 ) -> tuple[translate.EmbeddingsAsked, Embedding]:
     call = embedding.prepare(caller, None, asked.model, asked.inputs, asked.params)
     return asked, call
+
+
+def _usable_models(caller: Caller) -> list[dict[str, Any]]:
+    models = [_model_object(model) for model in access.usable_models(caller)]
+    others = [translate.model_object(*named) for named in stand_ins.names(caller)]
+    return [*models, *others]
+
+
+def _shown(caller: Caller, name: str) -> dict[str, Any]:
+    """A model as it is listed. Raises `NotFound`."""
+    if found := stand_ins.of(name):
+        stand_in, rest = found
+        return translate.model_object(
+            f"{stand_in.prefix}/{stand_in.find(caller, rest)}", stand_in.prefix
+        )
+    return _model_object(_usable_model(caller, name))
 
 
 def _usable_model(caller: Caller, name: str) -> Model:

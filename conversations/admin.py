@@ -15,6 +15,7 @@ from django.utils.translation import ngettext
 
 from accounts.admin.links import user_column
 from accounts.sharing.admin import ShareAdmin
+from conversations.agents.models import SETTINGS, Agent, AgentShare, AgentVersion
 from conversations.answering import stopping
 from conversations.models import (
     Generation,
@@ -108,3 +109,33 @@ class SessionImportAdmin(ReadOnlyAdmin):
 @admin.register(SessionShare)
 class SessionShareAdmin(ShareAdmin):
     """Who reads whose sessions."""
+
+
+class AgentVersionInline(admin.StackedInline[AgentVersion, Agent]):
+    """What an agent was set to whenever it was published."""
+
+    model = AgentVersion
+    fields = ["number", *SETTINGS, "created_at"]
+    readonly_fields = ["number", *SETTINGS, "created_at"]
+    ordering = ["-number"]
+    extra = 0
+    can_delete = False
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+
+@admin.register(Agent)
+class AgentAdmin(ReadOnlyAdmin):
+    may = frozenset({"delete"})
+    ordering = ["-created_at"]
+    inlines = [AgentVersionInline]
+    list_display = ["name", "who", "model", "version", "created_at", "updated_at"]
+    who = user_column()
+    list_filter = ["created_at"]
+    search_fields = ["=id", "name", "user__username"]
+
+
+@admin.register(AgentShare)
+class AgentShareAdmin(ShareAdmin):
+    """Who uses whose agents, and who changes them."""

@@ -12,11 +12,16 @@ class ConversationsConfig(AppConfig):
     def ready(self) -> None:
         from accounts.sharing import kinds
         from conversations import shared
+        from conversations.agents import named
+        from conversations.agents.models import AgentShare
         from conversations.remembering import OwnConversations
         from memory import sources
+        from providers import stand_ins
 
         kinds.register(shared.KIND)
+        kinds.register(kinds.Kind("agents", AgentShare))
         sources.register(OwnConversations())
+        stand_ins.register(named.STAND_IN)
         pre_delete.connect(_take_generations_away, sender="accounts.User")
         post_delete.connect(_forget_file, sender="conversations.Message")
 

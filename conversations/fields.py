@@ -63,6 +63,8 @@ MESSAGE: Mapping[str, Goes] = {
     "tool_calls": Goes.EVERYWHERE,
     "memories": Goes.FORK,
     "keepsakes": Goes.FORK,
+    "agent_id": Goes.FORK,
+    "agent_version": Goes.FORK,
     "created_at": Goes.EVERYWHERE,
     "cost_nano": Goes.EVERYWHERE,  # in a file `cost`, in dollars
 }

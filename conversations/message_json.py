@@ -39,6 +39,8 @@ def message_data(message: Message) -> dict[str, Any]:
         "citations": message.citations,
         "tool_calls": message.tool_calls,
         "memories": message.memories,
+        "agent_id": str(message.agent_id) if message.agent_id else None,
+        "agent_version": message.agent_version,
         "created_at": _moment(message.created_at),
     }
 

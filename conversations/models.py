@@ -14,6 +14,7 @@ from django.utils.translation import gettext_lazy as _
 from accounts.models import User
 from accounts.sharing.models import Share
 from conversations import tool_models  # noqa: F401  # Django finds an app's models here
+from conversations.agents import models as agent_models  # noqa: F401  # Django finds them here
 from conversations.visibility import (
     GenerationQuerySet,
     MessageQuerySet,
@@ -161,6 +162,8 @@ class Message(models.Model):
         blank=True,
         help_text=_("What the vendor wants back with the answer, unread."),
     )
+    agent_id = models.UUIDField(_("agent"), null=True, help_text=_("It may be gone since."))
+    agent_version = models.PositiveIntegerField(_("version of the agent"), null=True)
     created_at = models.DateTimeField(_("created at"), default=timezone.now, editable=False)
 
     objects = MessageQuerySet.as_manager()
@@ -286,6 +289,8 @@ class Generation(models.Model):
     problem = models.JSONField(_("problem"), null=True)
     retrieval = models.JSONField(_("retrieval"), null=True)
     recalled = models.JSONField(_("recalled from memory"), null=True)
+    agent_id = models.UUIDField(_("agent"), null=True, help_text=_("It may be gone since."))
+    agent_version = models.PositiveIntegerField(_("version of the agent"), null=True)
     created_at = models.DateTimeField(_("created at"), default=timezone.now, editable=False)
     finished_at = models.DateTimeField(_("finished at"), null=True)
 

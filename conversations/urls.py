@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from conversations.api.agent_views import AgentViewSet
 from conversations.api.generation_views import GenerationViewSet
 from conversations.api.import_views import SessionImportViewSet
 from conversations.api.message_views import MessageViewSet, SessionMessageViewSet
@@ -22,6 +23,7 @@ router.register(f"{_SESSION}/messages", SessionMessageViewSet)
 router.register("messages", MessageViewSet)
 router.register("search", SearchViewSet)
 router.register("shared/sessions", LinkedSessionViewSet)
+router.register("agents", AgentViewSet)
 router.register("generations", GenerationViewSet)
 router.register("tool-calls", ToolCallViewSet)
 urlpatterns = router.urls

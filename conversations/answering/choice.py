@@ -29,9 +29,9 @@ class Choice:
     passages: int | None = None
     """How many of them to look for; None: as many as usual."""
     tools: Sequence[str] | None = None
-    """The tools of Rini's own that the model may call."""
+    """The names of Rini's own tools that the model may call; None: nobody said."""
     mcp_connection_ids: Sequence[str] | None = None
-    """The connections whose tools it may call."""
+    """The connections whose tools it may call as well; None: nobody said."""
     max_steps: int | None = None
     """How often it may call tools and be told what came of it; None: once."""
     require_approval: str | None = None
@@ -41,6 +41,17 @@ class Choice:
     """False: without what is known of the user; None: as the session has it."""
     fallbacks: Sequence[str] | None = None
     """The models to ask where this one does not answer; None: the operator's."""
+    agent_id: str | None = None
+    agent_version: int | None = None
+    """The agent that answers, and its version; as a request has it, None is the one in use."""
+    variables: Mapping[str, str] | None = None
+    """What the request gives for the variables of the agent's system prompt."""
+    system_prompt: str = ""
+    """The agent's, with its variables filled in."""
+
+    def instructions(self, own: str) -> str:
+        """The system prompt: the agent's, and below it the conversation's `own`."""
+        return "\n\n".join(part for part in (self.system_prompt, own) if part)
 
     def as_json(self) -> dict[str, Any]:
         return asdict(self)

@@ -58,7 +58,8 @@ def read_history(turn: Turn) -> History:
     """What was said, as far as it fits, with a summary of what does not. Needs the database."""
     session, question = turn.generation.session, turn.generation.user_message
     path = tree.path_turns(session.id, question.parent_message_id)
-    return context.of(session.system_prompt, path, question, turn.route, turn.choice)
+    instructions = turn.choice.instructions(session.system_prompt)
+    return context.of(instructions, path, question, turn.route, turn.choice)
 
 
 async def _history(turn: Turn) -> History:

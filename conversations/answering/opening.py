@@ -77,7 +77,7 @@ def open_answer(
 
     Within the caller's transaction. Raises `ContextTooLong` for a question that cannot fit.
     """
-    context.check(session.system_prompt, question, route)
+    context.check(choice.instructions(session.system_prompt), question, route)
     return _store(caller, session, question, route, choice)
 
 
@@ -99,7 +99,7 @@ def open_passing_turn(caller: Caller, messages: Sequence[ChatMessage], choice: C
         question = transcript.new_question(session, None, messages[-1]["content"])
         turn = _store(caller, session, question, route, choice)
     payer = replace(turn.payer, session_id=None)
-    return replace(turn, payer=payer, history=_given(messages))
+    return replace(turn, payer=payer, history=_given(messages, choice))
 
 
 def open_told_answer(
@@ -125,12 +125,13 @@ def with_history(turn: Turn) -> Turn:
         return turn
 
 
-def _given(messages: Sequence[ChatMessage]) -> History:
+def _given(messages: Sequence[ChatMessage], choice: Choice) -> History:
     """A conversation that the caller has sent along."""
     system, turns = "", list(messages)
     if len(turns) > 1 and turns[0]["role"] == Role.SYSTEM:
         system = turns.pop(0)["content"]
-    return History(system, [PathTurn(0, turn["role"], turn["content"], None) for turn in turns])
+    told = [PathTurn(0, turn["role"], turn["content"], None) for turn in turns]
+    return History(choice.instructions(system), told)
 
 
 def _store(
@@ -141,6 +142,10 @@ def _store(
     connections.check(caller.user, [UUID(id_) for id_ in choice.mcp_connection_ids or ()])
     target = route.target
     choice = replace(choice, provider=target.provider, model=target.model)
+    by = {
+        "agent_id": UUID(choice.agent_id) if choice.agent_id else None,
+        "agent_version": choice.agent_version,
+    }
     answer = Message(
         session=session,
         user_id=session.user_id,
@@ -148,6 +153,7 @@ def _store(
         status=MessageStatus.STREAMING,
         provider=target.provider,
         model_used=target.model,
+        **by,
     )
     generation = Generation(
         session=session,
@@ -157,6 +163,7 @@ def _store(
         choice=choice.as_json(),
         process_id=heartbeat.process_id(),
         request_id=request_id(),
+        **by,
     )
     _insert(question, answer, generation)
     payer = Payer.of(caller, Purpose.CHAT, session_id=session.id, message_id=answer.id)

@@ -17,6 +17,7 @@ from xml.sax.saxutils import quoteattr
 
 from django.conf import settings
 
+from accounts.authentication import Caller
 from conversations.answering.context import History
 from conversations.answering.turn import Turn
 from knowledge import bases, retrieval
@@ -81,20 +82,35 @@ async def of(turn: Turn, history: History) -> Passages | None:
     ids = [UUID(id_) for id_ in turn.choice.knowledge_base_ids or ()]
     if not ids:
         return None
+    questions = [told.content for told in history.turns if told.role == "user"]
+    most, window = turn.choice.passages or USUAL, turn.route.context_window
+    return await found(turn.caller, ids, questions, most=most, window=window)
+
+
+async def found(
+    caller: Caller,
+    ids: Sequence[UUID],
+    questions: Sequence[str],
+    *,
+    most: int = USUAL,
+    window: int | None,
+) -> Passages:
+    """At most so many passages of knowledge bases for the last of `questions`, as they fit into the
+    `window` of a model (in tokens)."""
     begun = time.monotonic()
-    query = query_of([told.content for told in history.turns if told.role == "user"])
+    query = query_of(questions)
     try:
         async with asyncio.timeout(SEARCH_SECONDS):
-            found = await in_database(bases.all_of, turn.caller.user, ids)
-            question = Question(text=query, top_k=turn.choice.passages or USUAL, expand=_SECTION)
-            answer = await retrieval.search(turn.caller, found, question)
+            searched = await in_database(bases.all_of, caller.user, ids)
+            question = Question(text=query, top_k=most, expand=_SECTION)
+            answer = await retrieval.search(caller, searched, question)
     except TimeoutError:
         late = Unavailable(_("The documents could not be searched in time."))
         return _failed(query, late, begun)
     except Exception as error:
         # Whatever it is: the question is answered, and the reader told.
         return _failed(query, known_error(error), begun)
-    used = await in_database(_fitting, answer.found, _budget(turn.route.context_window))
+    used = await in_database(_fitting, answer.found, _budget(window))
     citations = [citation(number, one) for number, one in enumerate(used, 1)]
     told = block([(number, one) for number, one in enumerate(used, 1)])
     return Passages(query, citations, told, answer.mode, _milliseconds(begun))

@@ -108,11 +108,19 @@ def assemble(
     ]
     beside = "\n\n".join(part for part in (recalled, passages) if part)
     if beside and turns:
-        turns[-1] = {**turns[-1], "content": _after(beside, turns[-1]["content"])}
+        turns[-1] = {**turns[-1], "content": after(beside, turns[-1]["content"])}
     return [*system, *turns]
 
 
-def _after(beside: str, content: Any) -> str | list[Any]:
+def instructed(messages: Sequence[ChatMessage], system_prompt: str) -> Sequence[ChatMessage]:
+    """A whole conversation of a client's, below a system prompt, if there is one."""
+    if not system_prompt:
+        return messages
+    return [{"role": "system", "content": system_prompt}, *messages]
+
+
+def after(beside: str, content: Any) -> str | list[Any]:
+    """A question's content, a text or OpenAI's parts, with what stands before it."""
     if isinstance(content, str):
         return f"{beside}\n\n{content}"
     return [{"type": "text", "text": beside}, *content]

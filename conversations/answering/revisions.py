@@ -13,6 +13,7 @@ from django.db import transaction
 from accounts.authentication import Caller
 from accounts.models import User
 from conversations import room, search
+from conversations.agents import using
 from conversations.answering import opening, transcript
 from conversations.answering.choice import Choice
 from conversations.answering.turn import Turn
@@ -107,6 +108,8 @@ def _opened(
     usual = f"{last.provider}/{last.model}" if last else None
     if last and choice.knowledge_base_ids is None:
         choice = replace(choice, knowledge_base_ids=_seen(caller.user, last.choice))
+    former_choice = Choice(**(last.choice or {})) if last else Choice()
+    choice = using.applied_again(caller.user, choice, former_choice)
     route = transcript.route(
         caller, choice.provider, choice.model, session, usual, fallbacks=choice.fallbacks
     )

@@ -10,6 +10,7 @@ from contextlib import aclosing
 from typing import Any
 
 from accounts.authentication import Caller
+from conversations.answering import prompt
 from conversations.answering.choice import Choice
 from conversations.answering.events import EventType, JournalEvent, sse_frames
 from conversations.answering.generation import as_journaled
@@ -27,7 +28,8 @@ from rini.web.request_id import request_id
 
 def prepare(caller: Caller, messages: Sequence[ChatMessage], choice: Choice) -> Attempts:
     """The calls for a conversation. Needs the database; raises as `catalogue.resolve`."""
-    request = ChatRequest(messages, choice.params, choice.usual)
+    told = prompt.instructed(messages, choice.system_prompt)
+    request = ChatRequest(told, choice.params, choice.usual)
     return fallbacks.prepare(caller, choice.provider, choice.model, request, choice.fallbacks)
 
 

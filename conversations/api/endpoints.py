@@ -12,6 +12,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from accounts.authentication import Caller, caller_of, visit
+from conversations.agents import using
 from conversations.answering import generation, journal, opening, stateless, stopping
 from conversations.answering.choice import Choice
 from conversations.answering.events import JournalEvent, sse_frames
@@ -177,9 +178,10 @@ def _text_completion(
     if body.get("parent_message_id"):
         raise InvalidInput(errors={"parent_message_id": [_("This needs a session_id.")]})
     messages = [{"role": "user", "content": body["text"]}]
-    if any(map(body.get, ("knowledge_base_ids", "tools", "mcp_connection_ids"))):
-        return body, opening.open_passing_turn(caller, messages, choice_of(body))
-    return body, stateless.prepare(caller, messages, choice_of(body))
+    choice = using.applied(caller.user, choice_of(body))
+    if choice.knowledge_base_ids or choice.tools or choice.mcp_connection_ids:
+        return body, opening.open_passing_turn(caller, messages, choice)
+    return body, stateless.prepare(caller, messages, choice)
 
 
 def _chat_completion(body: dict[str, Any], caller: Caller) -> tuple[dict[str, Any], Attempts]:
@@ -193,15 +195,16 @@ def _generation(session_id: UUID, body: dict[str, Any], caller: Caller) -> Turn:
 def open_turn(caller: Caller, session_id: UUID, body: dict[str, Any]) -> Turn:
     """Store the turn that a validated `TextCompletionRequest` asks for. Needs the database."""
     parent = body.get("parent_message_id")
-    choice = choice_of(body)
+    choice = using.applied(caller.user, choice_of(body))
     return opening.open_turn(
         caller, session_id, choice, text=body["text"], parent_message_id=parent
     )
 
 
 def choice_of(body: dict[str, Any]) -> Choice:
-    """What validated `CallParameters` choose."""
+    """What validated `CallParameters` choose; what their agent brings is added later."""
     ids, mcp = body.get("knowledge_base_ids"), body.get("mcp_connection_ids")
+    agent_id = body.get("agent_id")
     return Choice(
         body.get("provider"),
         body.get("model"),
@@ -213,6 +216,9 @@ def choice_of(body: dict[str, Any]) -> Choice:
         require_approval=body.get("require_approval"),
         memory=body.get("memory"),
         fallbacks=body.get("fallbacks"),
+        agent_id=str(agent_id) if agent_id else None,
+        agent_version=body.get("agent_version"),
+        variables=body.get("variables"),
     )
 
 

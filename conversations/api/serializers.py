@@ -8,57 +8,23 @@ from django.conf import settings
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from accounts.authentication import caller_in
 from accounts.sharing.models import Access
 from conversations.answering.tools import built_in
 from conversations.answering.tools.toolbox import POLICIES
-from conversations.models import FinishReason, Generation, MemoryMode, Message, Role, Session
-from providers import bounds, demands
+from conversations.api.fields import (
+    MemoryModeField,
+    MessageIdField,
+    TextField,
+    VariablesField,
+    check_chat_model,
+    check_params,
+)
+from conversations.models import FinishReason, Generation, Message, Role, Session
 from providers.fallback_names import MOST as MOST_FALLBACKS
-from providers.models import ModelKind
-from providers.naming import find_model
-from rini.errors import InvalidInput, NotFound
+from rini.errors import NotFound
 from rini.money import dollars
 from rini.translation import gettext as _
 from rini.web.fields import MetadataField, ShortListField
-
-
-class MemoryModeField(serializers.ChoiceField):
-    """``AUTO``, ``EXPLICIT`` or ``DISABLED``, read in any case."""
-
-    def __init__(self, **kwargs: Any) -> None:
-        super().__init__(choices=MemoryMode.choices, **kwargs)
-
-    def to_internal_value(self, data: Any) -> Any:
-        return super().to_internal_value(data.upper() if isinstance(data, str) else data)
-
-
-class TextField(serializers.CharField):
-    """A text of a conversation: kept as it is written, blanks at its ends too."""
-
-    def __init__(self, **kwargs: Any) -> None:
-        kwargs.setdefault("trim_whitespace", False)
-        kwargs.setdefault("max_length", settings.MAX_TEXT_CHARACTERS)
-        super().__init__(**kwargs)
-
-    def to_internal_value(self, data: Any) -> str:
-        if not isinstance(data, str):
-            raise serializers.ValidationError(_("Give a text."))
-        return super().to_internal_value(data)
-
-    def run_validation(self, data: Any = serializers.empty) -> Any:
-        if isinstance(data, str) and not data.strip() and not self.allow_blank:
-            raise serializers.ValidationError(_("This text is empty."))
-        if isinstance(data, str) and self.max_length and len(data) > self.max_length:
-            self.fail("max_length", max_length=self.max_length)  # DRF looks at each character first
-        return super().run_validation(data)
-
-
-class MessageIdField(serializers.IntegerField):
-    """The id of a message, or something that could be one."""
-
-    def __init__(self, **kwargs: Any) -> None:
-        super().__init__(min_value=1, max_value=2**63 - 1, **kwargs)
 
 
 class SessionSerializer(serializers.ModelSerializer[Session]):
@@ -101,12 +67,7 @@ class SessionSerializer(serializers.ModelSerializer[Session]):
 
     def validate_model(self, model: str) -> str:
         """A model of the catalogue; raises `InvalidInput` for another."""
-        if model:
-            found = find_model(caller_in(self.context["request"]), None, model, ModelKind.CHAT)
-            if found.kind != ModelKind.CHAT:
-                raise serializers.ValidationError(
-                    _("%(model)s is not a chat model.") % {"model": found}
-                )
+        check_chat_model(self, model)
         return model
 
     def validate_active_message_id(self, message_id: int | None) -> int | None:
@@ -151,6 +112,8 @@ class MessageSerializer(serializers.ModelSerializer[Message]):
             "citations",
             "tool_calls",
             "memories",
+            "agent_id",
+            "agent_version",
             "created_at",
         ]
 
@@ -175,14 +138,11 @@ class GenerationSerializer(serializers.ModelSerializer[Generation]):
             "problem",
             "retrieval",
             "recalled",
+            "agent_id",
+            "agent_version",
             "created_at",
             "finished_at",
         ]
-
-
-_NO_PARAMETERS = frozenset(
-    ("model", "messages", "stream", "stream_options", "n", "api_base", "base_url", "api_key")
-)
 
 
 class CallParameters(serializers.Serializer[Any]):
@@ -202,25 +162,14 @@ class CallParameters(serializers.Serializer[Any]):
     )
 
     def validate_llm_params(self, params: dict[str, Any]) -> dict[str, Any]:
-        """Parameters are the model's: they neither repeat the request nor choose where it goes."""
-        if taken := sorted(_NO_PARAMETERS & params.keys()):
-            raise serializers.ValidationError(
-                _(
-                    "%(names)s: not a parameter of a model. Use the request's own fields, and "
-                    "/api-keys/ for a key; a provider's address is set by the operator."
-                )
-                % {"names": ", ".join(taken)}
-            )
-        demands.check(params)
-        try:
-            bounds.check_params(params)
-        except InvalidInput as error:
-            raise serializers.ValidationError(error.errors) from None
+        check_params(params)
         return params
 
 
 class AnswerParameters(CallParameters):
-    """What every request for an answer has that documents and memory may help with."""
+    """What every request for an answer has that documents, memory, tools or an agent may help with.
+    An agent brings what the request does not say itself; `variables` are those of its system
+    prompt."""
 
     tools = ShortListField(
         child=serializers.ChoiceField(sorted(built_in.SPECS)),
@@ -256,6 +205,15 @@ class AnswerParameters(CallParameters):
     knowledge_base_ids = ShortListField(
         child=serializers.UUIDField(), required=False, max_length=100, allow_null=True
     )
+    agent_id = serializers.UUIDField(required=False, allow_null=True)
+    agent_version = serializers.IntegerField(
+        required=False,
+        allow_null=True,
+        min_value=1,
+        max_value=2**31 - 1,
+        help_text="Without it the one in use.",
+    )
+    variables = VariablesField(required=False, allow_null=True)
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         if attrs["llm_params"].get("tools") and (
@@ -295,8 +253,8 @@ class EditRequest(AnswerParameters):
 
 
 class RegenerateRequest(AnswerParameters):
-    """Another answer; without a model by the one of the session, or of the former answer, and with
-    passages of the same knowledge bases unless others are named."""
+    """Another answer; without a model by the one of the session, or of the former answer, with
+    passages of the same knowledge bases unless others are named, and of the same agent."""
 
 
 class TitleRequest(serializers.Serializer[Any]):

@@ -6,7 +6,8 @@ from typing import Any
 
 from rest_framework import serializers
 
-from conversations.api.serializers import MessageIdField, MessageSerializer
+from conversations.api.fields import MessageIdField
+from conversations.api.serializers import MessageSerializer
 from conversations.models import MessageStatus, Role
 from conversations.tree import Siblings
 

@@ -9,7 +9,7 @@ from django.conf import settings
 from django.utils import timezone
 from rest_framework import serializers
 
-from conversations.api.serializers import MemoryModeField, TextField
+from conversations.api.fields import MemoryModeField, TextField
 from conversations.files.exporting import FORMAT, VERSION
 from conversations.models import FinishReason, MessageStatus, Role
 from rini.translation import gettext as _

@@ -184,6 +184,15 @@ EXAMPLES: dict[str, Any] = {
     "root_ids": [4709],
     "knowledge_base_id": ID,
     "knowledge_base_ids": [ID],
+    "agent_id": ID,
+    "agent_version": 3,
+    "variables": {"city": "서울"},
+    "tools": ["current_time"],
+    "from": 2,
+    "to": 3,
+    "changes": [],
+    "before": 4,
+    "after": 8,
     "expand": 800,
     "document_id": "b0c1d2e3-6c1d-4f0e-9b57-2a4d8c6e1f90",
     "document_name": "취업규칙.pdf",
@@ -265,6 +274,13 @@ _UI_MESSAGE = {
     "parts": [{"type": "text", "text": "도쿄에서 하루 동안 무엇을 볼까요?"}],
 }
 
+_AGENT = {
+    "name": "여행 도우미",
+    "description": "旅行の計画を手伝う",
+    "model": "openai/gpt-4.1-mini",
+    "system_prompt": "你是{{city}}的导游。",
+    "max_output_tokens": 2000,
+}
 OF_COMPONENTS: dict[str, dict[str, Any]] = {
     "AiSdkQuestion": {
         "id": "여행",
@@ -274,6 +290,10 @@ OF_COMPONENTS: dict[str, dict[str, Any]] = {
         "messageId": "4710",
     },
     "AiSdkChat": {"id": "여행", "messages": [_UI_MESSAGE]},
+    "Agent": _AGENT,
+    "PatchedAgent": _AGENT,
+    "AgentVersion": _AGENT,
+    "AgentChange": {"field": "max_steps"},
     "Message": {"id": 4711},
     "McpConnection": {"name": "위키"},
     "ConnectionTest": {

@@ -46,14 +46,20 @@ BODIES: dict[tuple[str, str], Json] = {
     },
     ("post", "/groups/"): {"name": "연구팀", "description": "東京の研究者"},
     ("post", "/knowledge-bases/"): {"name": "社内規程"},
+    ("post", "/memory/import/"): {
+        "version": 1,
+        "memories": [{"content": "답은 짧게.", "memory_type": "User Instruction"}],
+    },
     ("post", "/api/ai-sdk/chat/"): {
         "id": "여행",
         "messages": [{"id": "q1", "role": "user", "parts": [{"type": "text", "text": _QUESTION}]}],
         "model": "demo/demo",
     },
-    ("post", "/memory/import/"): {
-        "version": 1,
-        "memories": [{"content": "답은 짧게.", "memory_type": "User Instruction"}],
+    ("post", "/agents/"): {
+        "name": "여행 도우미",
+        "model": "demo/demo",
+        "system_prompt": "你是{{city}}的导游。",
+        "variables": {"city": "서울"},
     },
     ("post", "/mcp-connections/"): {
         "name": "위키",

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any
 from urllib.parse import quote
+from uuid import uuid4
 
 import httpx
 import pytest
@@ -81,6 +82,13 @@ def make_session(owner: User) -> dict[str, str]:
     }
 
 
+def make_agent(owner: User) -> dict[str, str]:
+    body = {"name": f"{SECRET} {uuid4()}", "system_prompt": SECRET, "model": "demo/demo"}
+    agent = owner.post("/agents/", json=body).json()
+    owner.post(f"/agents/{agent['id']}/publish/").raise_for_status()
+    return {"thing": agent["id"]}
+
+
 def say_more(owner: User, ids: dict[str, str]) -> None:
     """What readers of a session must not see: what came later, and other branches."""
     messages = f"/sessions/{ids['thing']}/messages/"
@@ -100,6 +108,29 @@ _LINKS: dict[Route, May] = {
     ("delete", "/shares/{kind}/{thing}/link/"): May.OWN,
 }
 ROWS: dict[str, Row] = {
+    "agents": Row(
+        make=make_agent,
+        places={r"/agents/\{\w+\}": "thing", r"/llm/text-completion/": ""},
+        needs={
+            ("get", "/agents/{thing}/"): May.READ,
+            ("put", "/agents/{thing}/"): May.WRITE,
+            ("patch", "/agents/{thing}/"): May.WRITE,
+            ("delete", "/agents/{thing}/"): May.OWN,
+            ("post", "/agents/{thing}/publish/"): May.WRITE,
+            ("post", "/agents/{thing}/rollback/"): May.WRITE,
+            ("get", "/agents/{thing}/versions/"): May.READ,
+            ("get", "/agents/{thing}/compare/"): May.READ,
+            ("post", "/llm/text-completion/"): May.READ,
+            **_SHARES,
+        },
+        bodies={
+            ("put", "/agents/{thing}/"): lambda _: {"name": "새 이름"},
+            ("patch", "/agents/{thing}/"): lambda _: {"max_steps": 3},
+            ("post", "/agents/{thing}/rollback/"): lambda _: {"version": 1},
+            ("post", "/llm/text-completion/"): lambda ids: {"text": "네", "agent_id": ids["thing"]},
+        },
+        is_written=True,
+    ),
     "knowledge-bases": Row(
         make=make_base,
         places={

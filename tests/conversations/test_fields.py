@@ -51,6 +51,8 @@ def test_a_message_in_an_event_is_what_the_api_shows(filled: bool) -> None:
         "cost_nano": 123_456,
         "citations": [{"id": 1}],
         "tool_calls": [{"id": "a"}],
+        "agent_id": uuid4(),
+        "agent_version": 6,
     }
     message = Message(
         id=8,

@@ -18,7 +18,7 @@ from conversations import numbered
 from conversations.answering import answers, generation, opening
 from conversations.answering.choice import Choice
 from conversations.answering.turn import Turn
-from conversations.api.serializers import TextField
+from conversations.api.fields import TextField
 from knowledge import bases, documents, retrieval
 from knowledge.models import Document, DocumentStatus, KnowledgeBase
 from knowledge.retrieval import Question

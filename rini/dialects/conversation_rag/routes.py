@@ -18,7 +18,7 @@ from conversations import lifetime, numbered
 from conversations.answering import answers, generation, journal, opening, transcript
 from conversations.answering.choice import Choice
 from conversations.answering.generation import Running
-from conversations.api.serializers import TextField
+from conversations.api.fields import TextField
 from conversations.models import Message, Session
 from providers.serializers import KeyValue
 from providers.vendors import vendor_of_model

@@ -18,7 +18,8 @@ from accounts.authentication import Caller
 from accounts.guest import caller_or_guest
 from conversations.answering import generation, journal, opening, stateless, stopping
 from conversations.answering.choice import Choice
-from conversations.api.serializers import ChatMessageSerializer, TextField
+from conversations.api.fields import TextField
+from conversations.api.serializers import ChatMessageSerializer
 from providers import access, reachability
 from providers.demands import MOST
 from providers.models import ModelKind

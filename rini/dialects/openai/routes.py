@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Any
 
@@ -10,7 +11,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from accounts.authentication import Caller, caller_of, visit
-from providers import access, completions, embedding, fallbacks
+from providers import access, completions, embedding, fallbacks, stand_ins
 from providers.embedding import Embedding
 from providers.fallbacks import Attempts
 from providers.gateway import Call
@@ -36,7 +37,10 @@ class ChatCompletions(OpenAIEndpoint):
     async def post(self, request: Request) -> Response:
         """An answer of any model, in OpenAI's format; nothing is stored but what it cost."""
         measured = overhead()
-        asked, attempts = await visit(request, _chat_asked, _chat)
+        asked, found = await visit(request, _chat_asked, _chat)
+        attempts = (
+            found if isinstance(found, Attempts) else await unless_disconnected(request, found())
+        )
 
         def headers() -> dict[str, str]:
             return {**attempts.headers, **measured(attempts)}
@@ -86,8 +90,7 @@ class Models(OpenAIEndpoint):
     async def get(self, request: Request) -> Response:
         """Every model that the caller can use now."""
         caller = await caller_of(request.headers)
-        models = await in_database(access.usable_models, caller)
-        return json_response(translate.model_list([_model_object(model) for model in models]))
+        return json_response(translate.model_list(await in_database(_usable_models, caller)))
 
 
 class OneModel(OpenAIEndpoint):
@@ -97,8 +100,7 @@ class OneModel(OpenAIEndpoint):
     async def get(self, request: Request) -> Response:
         """A model that the caller can use now."""
         caller = await caller_of(request.headers)
-        model = await in_database(_usable_model, caller, request.path_params["model"])
-        return json_response(_model_object(model))
+        return json_response(await in_database(_shown, caller, request.path_params["model"]))
 
 
 class Unknown(NothingHere, OpenAIEndpoint):
@@ -149,8 +151,14 @@ def _embeddings_asked(body: bytes) -> translate.EmbeddingsAsked:
     return translate.embeddings_asked(parse_json(body))
 
 
-def _chat(asked: translate.ChatAsked, caller: Caller) -> tuple[translate.ChatAsked, Attempts]:
+def _chat(
+    asked: translate.ChatAsked, caller: Caller
+) -> tuple[translate.ChatAsked, Attempts | Callable[[], Awaitable[Attempts]]]:
+    """The calls; or what makes them, where more than a model is named."""
     request = ChatRequest(asked.messages, asked.params)
+    if found := stand_ins.of(asked.model):
+        stand_in, name = found
+        return asked, partial(stand_in.call, caller, name, request)
     return asked, fallbacks.prepare(caller, None, asked.model, request, asked.fallbacks)
 
 
@@ -159,6 +167,22 @@ def _embeddings(
 ) -> tuple[translate.EmbeddingsAsked, Embedding]:
     call = embedding.prepare(caller, None, asked.model, asked.inputs, asked.params)
     return asked, call
+
+
+def _usable_models(caller: Caller) -> list[dict[str, Any]]:
+    models = [_model_object(model) for model in access.usable_models(caller)]
+    others = [translate.model_object(*named) for named in stand_ins.names(caller)]
+    return [*models, *others]
+
+
+def _shown(caller: Caller, name: str) -> dict[str, Any]:
+    """A model as it is listed. Raises `NotFound`."""
+    if found := stand_ins.of(name):
+        stand_in, rest = found
+        return translate.model_object(
+            f"{stand_in.prefix}/{stand_in.find(caller, rest)}", stand_in.prefix
+        )
+    return _model_object(_usable_model(caller, name))
 
 
 def _usable_model(caller: Caller, name: str) -> Model:

@@ -23,7 +23,7 @@ from conversations.answering import answers, generation, journal, opening, trans
 from conversations.answering.choice import Choice
 from conversations.answering.events import JournalEvent
 from conversations.answering.generation import Running
-from conversations.api.serializers import TextField
+from conversations.api.fields import TextField
 from conversations.models import Session
 from providers import own_server, reachability
 from providers.demands import MOST

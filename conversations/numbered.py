@@ -67,9 +67,12 @@ def _find_model(caller: Caller, provider: str | None, model: str) -> Model:
     refusals: list[InvalidInput] = []
     for slug in attempts:
         try:
-            return naming.find_model(caller, slug, model, ModelKind.CHAT)
+            found = naming.find_model(caller, slug, model, ModelKind.CHAT)
         except InvalidInput as refusal:
             if refusal.code != "model_not_found":
                 raise
             refusals.append(refusal)
+        else:
+            if found.pk or slug != provider or slug is None:  # a server of one's own may list it
+                return found
     raise refusals[0]

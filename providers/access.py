@@ -46,7 +46,17 @@ def served_name(provider: Provider, name: str) -> str:
 
 def is_own_server(provider: Provider) -> bool:
     """Whether a provider is a server of one's own, which may serve any model and lists it."""
-    return bool(provider.any_model and not provider.needs_key and address_of(provider))
+    is_open = provider.any_model and not provider.only_listed
+    return bool(is_open and not provider.needs_key and address_of(provider))
+
+
+def takes_unlisted(caller: Caller, provider: Provider) -> bool:
+    """Whether a model that the catalogue does not know may be asked of a provider: of one that
+    takes any, and of a vendor that the caller has a key for, unless the operator has closed it.
+    (Without a key a wrong name is told as such, and not by the vendor.)"""
+    if provider.only_listed or not provider.has_address:
+        return False
+    return provider.any_model or bool(usable_providers(caller, [provider]))
 
 
 def unlisted(provider: Provider, name: str, kind: str = "") -> Model:

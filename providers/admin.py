@@ -50,6 +50,7 @@ class ProviderForm(forms.ModelForm[Provider]):
         fields = (
             *("slug", "name", "enabled", "wire", "litellm_prefix"),
             *("base_url", "default_base_url", "needs_key", "any_model"),
+            "only_listed",
         )
 
     def clean_base_url(self) -> str:
@@ -130,14 +131,14 @@ class ModelForm(forms.ModelForm[Model]):
         )
 
     def clean_fallbacks(self) -> list[str]:
-        """Chat models by their full names. One that is not in the catalogue needs a provider that
-        takes any."""
+        """Chat models by their full names; those that the catalogue does not know of providers
+        that are open to them."""
         names: list[str] = self.cleaned_data["fallbacks"]
         for name in names:
             slug, _slash, model = name.partition("/")
             known = Model.objects.filter(provider=slug, name=model, kind=ModelKind.CHAT)
-            takes_any = Provider.objects.filter(slug=slug, any_model=True)
-            if not model or not (known.exists() or takes_any.exists()):
+            others = Provider.objects.filter(slug=slug, only_listed=False)
+            if not model or not (known.exists() or others.exists()):
                 raise forms.ValidationError(
                     _("There is no chat model “%(name)s”; “openai/gpt-4.1-mini” is one."),
                     params={"name": name},

@@ -54,8 +54,11 @@ _FUNCTIONS = ("function", "custom")
 _THE_CALLERS_OWN = re.compile(r"(bash|text_editor|computer|memory|tool_search_tool_\w+)_\d{8}")
 """Anthropic's tools that it only describes and the caller runs, and the free search among tools."""
 MOST = 2**31 - 1
-_SEARCHES = re.compile(r":online\b|search-preview|deep-research", re.IGNORECASE)
-_OPENROUTERS_SEARCH = re.compile(r"^perplexity/|\bsonar\b", re.IGNORECASE)
+_SEARCHES = re.compile(r":online\b|search-(?:preview|api)|deep-research", re.IGNORECASE)
+_VENDORS_SEARCH = {
+    "groq": re.compile(r"\bcompound\b", re.IGNORECASE),
+    "openrouter": re.compile(r"^perplexity/|\bsonar\b", re.IGNORECASE),
+}
 
 
 def check(params: Params) -> None:
@@ -78,10 +81,10 @@ def check(params: Params) -> None:
 
 def check_target(target: Target, params: Params) -> None:
     """Raise `InvalidInput` for a model that buys a search with every call (OpenRouter's
-    ``:online``, Perplexity's), and for a service tier whose price nobody knows."""
-    searches = _SEARCHES.search(target.model)
-    if target.provider == "openrouter":
-        searches = searches or _OPENROUTERS_SEARCH.search(target.model)
+    ``:online``, Perplexity's, Groq's compound systems), and for a service tier whose price nobody
+    knows."""
+    own = _VENDORS_SEARCH.get(target.provider)
+    searches = _SEARCHES.search(target.model) or (own and own.search(target.model))
     if searches:
         told = _("has searches in it (%(name)s), a paid tool, which no budget covers.")
         raise _refused("model", told % {"name": searches[0]})

@@ -50,6 +50,14 @@ class Provider(models.Model):
         default=False,
         help_text=_("Also models that the catalogue does not know, as servers of one's own have."),
     )
+    only_listed = models.BooleanField(
+        _("closed to unlisted models"),
+        default=False,
+        help_text=_(
+            "Models that the catalogue does not know are refused. Otherwise who has a key may ask "
+            "for them: fine-tuned and new ones, whose price is not known."
+        ),
+    )
     sealed_key = SealedField(null=True)
     enabled = models.BooleanField(_("enabled"), default=True)
 

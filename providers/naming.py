@@ -18,6 +18,7 @@ from django.db.models import Q
 from accounts.authentication import Caller
 from providers import access
 from providers.models import Model, Provider
+from providers.vendors import vendor_of_model
 from rini.errors import InvalidInput
 from rini.storage.remembered import Remembered
 from rini.translation import gettext as _
@@ -30,7 +31,8 @@ _Reading = tuple[str | None, str]
 def find_model(caller: Caller, provider: str | None, model: str, kind: str) -> Model:
     """The model that is meant, with its provider; it may be disabled, or of another kind.
 
-    A provider that takes any model gets one that is in no table. Raises `InvalidInput`.
+    A model that is in no table is its provider's, by its prefix or by what vendors' models are
+    named like, if that takes any, or the caller has a key for it. Raises `InvalidInput`.
     """
     readings = list(_readings(provider, model))
     rows = _rows(tuple(readings))
@@ -38,7 +40,9 @@ def find_model(caller: Caller, provider: str | None, model: str, kind: str) -> M
         found = [row for row in rows if row.name == name and slug in {None, row.provider_id}]
         if found:
             return _choose(caller, found, model, kind)
-    return _unlisted(provider, model, kind) if provider else _unlisted_or_bare(model, kind)
+    if provider:
+        return _unlisted(caller, provider, model, kind)
+    return _unlisted_or_bare(caller, model, kind)
 
 
 def find_model_of_key(caller: Caller, provider: str | None, model: str, kind: str) -> Model:
@@ -141,10 +145,10 @@ def _ambiguous(model: str, rows: Iterable[Model]) -> InvalidInput:
     return invalid("model", "model_ambiguous", message)
 
 
-def _unlisted(slug: str, name: str, kind: str) -> Model:
-    """A model that the catalogue does not list, at a provider that takes any."""
+def _unlisted(caller: Caller, slug: str, name: str, kind: str) -> Model:
+    """A model that the catalogue does not list, at a provider that is open to it."""
     provider = find_provider(slug)
-    if provider.any_model:
+    if access.takes_unlisted(caller, provider):
         name = name.removeprefix(f"{slug}/")
         return access.unlisted(provider, access.served_name(provider, name) or name, kind)
     names = provider.models.filter(kind=kind, enabled=True).values_list("name", flat=True)
@@ -154,13 +158,16 @@ def _unlisted(slug: str, name: str, kind: str) -> Model:
     )
 
 
-def _unlisted_or_bare(model: str, kind: str) -> Model:
+def _unlisted_or_bare(caller: Caller, model: str, kind: str) -> Model:
     head, __, tail = model.partition("/")
     if tail and _provider(head) is not None:
-        return _unlisted(head, tail, kind)
+        return _unlisted(caller, head, tail, kind)
     for provider in Provider.objects.filter(enabled=True, any_model=True, needs_key=False):
         if name := access.served_name(provider, model):
             return access.unlisted(provider, name, kind)
+    maker = _provider(vendor_of_model(model) or "")
+    if maker is not None and access.takes_unlisted(caller, maker):
+        return access.unlisted(maker, model, kind)
     raise _nowhere(model, kind)
 
 

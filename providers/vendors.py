@@ -156,6 +156,8 @@ _NAMES = [
     for vendor in VENDORS
     if vendor.model_names
 ]
+_FINE_TUNED = "ft:"
+"""OpenAI and Mistral put it before the name of what was tuned."""
 FURTHER_KEY_VARIABLES = {
     vendor.further_key_variable: vendor.slug for vendor in VENDORS if vendor.further_key_variable
 }
@@ -171,4 +173,5 @@ def vendor_of_model(model: str) -> str | None:
     """The slug of the vendor whose model a bare name is; None: anybody may have it."""
     if "/" in model:
         return None
-    return next((slug for slug, names in _NAMES if names.match(model)), None)
+    name = model.removeprefix(_FINE_TUNED)
+    return next((slug for slug, names in _NAMES if names.match(name)), None)

@@ -137,7 +137,7 @@ def test_without_an_own_server_an_unknown_model_is_a_bad_request(
     other_server: RiniServer, alice: User
 ) -> None:
     alice.base_url = httpx.URL(other_server.url)
-    body = {"title": "대화", "model": "gpt-4o-minimal"}
+    body = {"title": "대화", "model": "4o-mini"}
     answer = alice.post("/api/conversations/create", json=body)
     assert answer.status_code == 400
     assert "gpt-4o-mini" in answer.json()["error"]

@@ -79,7 +79,7 @@ def test_a_token_that_is_none(alice: User, stage: Stage, stream: bool) -> None:
 
 
 @streamed
-@pytest.mark.parametrize("model", ["gpt-none", "openai/gpt-none", "nobody/gpt-4o"])
+@pytest.mark.parametrize("model", ["none-4o", "demo/gpt-4o", "nobody/gpt-4o"])
 def test_a_model_that_is_not_there(alices: openai.OpenAI, model: str, stream: bool) -> None:
     error = ask(alices, model=model, stream=stream)
     assert type(error) is openai.NotFoundError

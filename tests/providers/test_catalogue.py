@@ -13,7 +13,7 @@ from pytest_django import DjangoAssertNumQueries, Settings
 from accounts.authentication import Caller
 from accounts.models import ApiToken, User
 from billing import pricing
-from providers import access, catalogue, keys
+from providers import access, catalogue, keys, naming
 from providers.errors import ProviderKeyMissing
 from providers.models import ApiKey, Model, Provider
 from rini.errors import Forbidden, InvalidInput
@@ -150,6 +150,22 @@ def test_what_the_operator_disabled_is_refused_by_name(caller: Caller, changes: 
         with pytest.raises(InvalidInput, match="disabled openai"):
             where(caller, "openai", model)
     assert not [row for row in access.usable_models(caller) if row.provider_id == "openai"]
+
+
+def test_a_provider_takes_models_that_no_table_lists_unless_the_operator_has_closed_it(
+    caller: Caller, changes: Any
+) -> None:
+    for slug in ("openai", "openrouter"):
+        give_key(caller, slug)
+    new = {"openai": "ft:gpt-4o-mini:우리::9abc", "openrouter": "someone/new", "ollama": "qwen9"}
+    for provider, model in new.items():
+        assert where(caller, provider, model) == (provider, model)
+        changes(Provider.objects.get(pk=provider), only_listed=True)
+        naming._provider.forget()
+        with pytest.raises(InvalidInput) as raised:
+            where(caller, provider, model)
+        assert raised.value.code == "model_not_found"
+    assert where(caller, "openai", "gpt-4o-mini") == ("openai", "gpt-4o-mini")
 
 
 def test_a_token_opens_its_models_alone(caller: Caller) -> None:

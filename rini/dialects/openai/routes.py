@@ -134,7 +134,8 @@ def _embeddings(
 
 def _usable_model(caller: Caller, name: str) -> Model:
     model = find_model(caller, None, name, ModelKind.CHAT)
-    is_usable = model.enabled and access.usable_providers(caller, [model.provider])
+    is_known = model.pk is not None or model.provider.any_model
+    is_usable = is_known and model.enabled and access.usable_providers(caller, [model.provider])
     if not is_usable or not access.allows(caller, model):
         raise NotFound(
             _("There is no model “%(name)s” for you.") % {"name": name}, code="model_not_found"

@@ -41,7 +41,10 @@ class ProviderForm(forms.ModelForm[Provider]):
         required=False,
         max_length=4096,
         widget=forms.PasswordInput(attrs={"autocomplete": "off"}),
-        help_text=_("Everybody's calls without a key of their own use it. Empty: as it is."),
+        help_text=_(
+            "Everybody's calls without a key of their own use it. Several, with commas between "
+            "them, take turns. Empty: as it is."
+        ),
     )
     remove_key = forms.BooleanField(label=_("remove the key"), required=False)
 
@@ -119,7 +122,8 @@ class ProviderAdmin(admin.ModelAdmin[Provider]):
             value = sealed.take(provider, "sealed_key")
         except SealBroken:
             return format_html("{}", _("cannot be opened: set it anew"))
-        return format_html("{} {}", _("set"), f"…{value.last4}" if value and value.last4 else "")
+        ends = ", ".join(f"…{one.last4}" for one in value.parts() if one.last4) if value else ""
+        return format_html("{} {}", _("set"), ends)
 
 
 class ModelForm(forms.ModelForm[Model]):

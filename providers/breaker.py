@@ -85,8 +85,13 @@ async def are_open(targets: Sequence[Target]) -> list[bool]:
             _until.pop(place, None)
             if value is not None:
                 _remember(_until, place, float(value))
+    return [seems_open(target) for target in targets]
+
+
+def seems_open(target: Target) -> bool:
+    """Whether that is the last that this process has heard: for who cannot ask."""
     now = time.time()
-    return [any(_until.get(p, 0) > now for p in _places(target)) for target in targets]
+    return any(_until.get(place, 0) > now for place in _places(target))
 
 
 async def _open(place: str, seconds: float) -> None:

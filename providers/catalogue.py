@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from accounts.authentication import Caller
 from billing import pricing
-from providers import access, keys
+from providers import access, breaker, keys
 from providers.models import Model, ModelKind, Provider
 from providers.naming import find_model, invalid
 from providers.types import Target
@@ -67,28 +67,34 @@ def resolve(
     if not model:
         raise invalid("model", "invalid_input", _("Name a model, “provider/model” for instance."))
     row = find_model(caller, provider, model, kind)
+    target, *with_other_keys = _targets(caller, row, kind, session_id)
+    others = _fallbacks(caller, row, fallbacks, session_id)
     return Route(
-        target=_target(caller, row, kind, session_id),
+        target=target,
         context_window=row.context_window,
         max_output_tokens=row.max_output_tokens,
         dimensions=row.dimensions,
         vision=row.vision,
         tools=row.tools,
-        fallbacks=tuple(_fallbacks(caller, row, fallbacks, session_id)),
+        fallbacks=(*with_other_keys, *others),
     )
 
 
-def _target(caller: Caller, row: Model, kind: str, session_id: UUID | None) -> Target:
+def _targets(caller: Caller, row: Model, kind: str, session_id: UUID | None) -> list[Target]:
+    """The model with each of its keys, those last that their vendor has just refused."""
     _check(caller, row, kind)
-    key = keys.key_for(caller.user, row.provider, session_id)
     now = timezone.now()
-    return replace(
-        target_of(row.provider, row.name, key),
+    found = keys.keys_for(caller.user, row.provider, session_id)
+    first = replace(
+        target_of(row.provider, row.name, found[0] if found else None),
         max_output_tokens=row.max_output_tokens,
         context_window=row.context_window,
         is_billed=pricing.is_billed(row.provider_id, row.name, now),
         priced_tiers=pricing.tiers(row.provider_id, row.name, now),
     )
+    if len(found) < 2:
+        return [first]
+    return sorted((replace(first, api_key=key) for key in found), key=breaker.seems_open)
 
 
 def _fallbacks(
@@ -101,7 +107,7 @@ def _fallbacks(
             row = find_model(caller, None, name, ModelKind.CHAT)
             if str(row) not in known:
                 known.add(str(row))
-                yield _target(caller, row, ModelKind.CHAT, session_id)
+                yield from _targets(caller, row, ModelKind.CHAT, session_id)
         except InvalidInput as error:
             if named is not None:
                 raise invalid(f"fallbacks[{place}]", error.code, error.detail) from None

@@ -5,8 +5,9 @@
 
 The next is asked only as long as nothing of an answer has been told, and only about failures that
 another model may not have: a refused key, a spent quota, too many requests, a vendor that is away,
-silent or broken, or has not got the model. What is wrong with the request is said at once. Each is
-a call of its own, with its own hold and its own ledger row. All of them together have as long as
+silent or broken, or has not got the model. What is wrong with the request is said at once. (Of
+several keys of the operator's for one model the next is asked only about what is the key's.) Each
+is a call of its own, with its own hold and its own ledger row. All of them together have as long as
 one vendor may be silent (``PROVIDER_READ_TIMEOUT``), each an equal share of what is left.
 """
 
@@ -25,7 +26,13 @@ from billing.holds import Payer
 from billing.models import UsageRecord
 from billing.purposes import Purpose
 from providers import breaker, catalogue
-from providers.errors import ModelNotFound, ProviderError, ProviderRefused
+from providers.errors import (
+    ModelNotFound,
+    ProviderError,
+    ProviderKeyInvalid,
+    ProviderRateLimited,
+    ProviderRefused,
+)
 from providers.fitting import with_limit_of
 from providers.gateway import Call, check_size
 from providers.types import ChatRequest, Target
@@ -65,7 +72,7 @@ class Attempts:
 
     def named(self, asked: str) -> str:
         """The name of the model that answers: as it was `asked` for, or that of a fallback."""
-        return asked if self.call is self._calls[0] else _name(self.call)
+        return asked if _name(self.call) == _name(self._calls[0]) else _name(self.call)
 
     async def stream(
         self, read: Callable[[Call], AsyncGenerator[T, None]]
@@ -109,11 +116,19 @@ class Attempts:
             left = ends - time.monotonic()
             if place and left <= 0:
                 return
+            if self._would_fail_too(call):
+                continue
             if len(calls) > 1:
-                call.patience = left / (len(calls) - place)
+                call.patience = left / len({_name(other) for other in calls[place:]})
             self.call = call
             self._asked.append(call)
             yield call
+
+    def _would_fail_too(self, call: Call) -> bool:
+        """Whether it is the model that has just failed, of what is not its key's."""
+        if not self._failures or _name(call) != _name(self.call):
+            return False
+        return not isinstance(self._failures[-1], ProviderKeyInvalid | ProviderRateLimited)
 
     def _failed(self, error: RiniError) -> None:
         """Raise `error`, unless the next may be asked: a fallback may fail of anything."""
@@ -147,8 +162,9 @@ def attempts(
     """The calls of a request at each of `targets`. Raises `InvalidInput` as `Call` does."""
 
     def call(target: Target) -> Call:
-        is_first = target is targets[0]
-        return Call(target, request if is_first else with_limit_of(target, request), payer, placed)
+        is_same = target.provider == targets[0].provider
+        fitting = request if is_same else with_limit_of(target, request)
+        return Call(target, fitting, payer, placed)
 
     return attempts_by(targets, call)
 

@@ -5,14 +5,17 @@ A call uses the first of these that there is:
 1. the key of its conversation, which serves that one alone
 2. the user's newest key for the provider
 3. the operator's, if it is lent to this caller (`providers.lending`): set in the admin, else
-   ``<PROVIDER>_API_KEY`` in the environment
+   ``<PROVIDER>_API_KEY`` in the environment. Several, with commas between them, take turns; what
+   one of them is refused the next is asked (`providers.fallbacks`)
 
 A key that cannot be opened is an error, not a reason to go on: the next may be somebody else's.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections import defaultdict
+from collections.abc import Collection, Iterator
+from itertools import count
 from uuid import UUID
 
 from django.conf import settings
@@ -27,6 +30,8 @@ from rini.storage import last_used
 from rini.storage.statements import names, selected
 from rini.translation import gettext as _
 
+_turns: defaultdict[str, Iterator[int]] = defaultdict(count)
+"""How many calls have begun with a key of the operator's, by the provider."""
 _KEY = f"""
     SELECT {names(ApiKey)} FROM providers_apikey
     WHERE user_id = %s AND provider_id = %s AND (session_id IS NULL OR session_id = %s)
@@ -63,8 +68,9 @@ def forget(session_ids: Collection[UUID]) -> None:
     ApiKey.objects.filter(session_id__in=session_ids).delete()
 
 
-def key_for(user: User, provider: Provider, session_id: UUID | None = None) -> Secret | None:
-    """The key that a call of `user` uses; None where the provider needs none and there is none.
+def keys_for(user: User, provider: Provider, session_id: UUID | None = None) -> list[Secret]:
+    """The keys that a call of `user` uses, the one whose turn it is first; none where the provider
+    needs none and there is none.
 
     Raises `ProviderKeyMissing`, `Forbidden` where there is the operator's and it is not lent, and
     `rini.secrets.crypto.SealBroken`.
@@ -72,9 +78,10 @@ def key_for(user: User, provider: Provider, session_id: UUID | None = None) -> S
     key = next(iter(selected(ApiKey, _KEY, [user.pk, provider.pk, session_id])), None)
     if key is not None:
         last_used.note(key)
-        return sealed.take(key, "sealed")
-    operators = operators_key(provider)
-    if operators is None and provider.needs_key:
+        own = sealed.take(key, "sealed")
+        return [own] if own else []
+    operators = operators_keys(provider)
+    if not operators and provider.needs_key:
         raise ProviderKeyMissing(
             _(
                 "There is no key for %(provider)s. Add yours with POST /api-keys/ "
@@ -83,14 +90,21 @@ def key_for(user: User, provider: Provider, session_id: UUID | None = None) -> S
             )
             % {"provider": provider.slug, "variable": variable(provider.slug, "API_KEY")}
         )
-    if operators is not None:
+    if operators:
         lending.check(user, provider.slug)
-    return operators
+    begin = next(_turns[provider.slug]) % len(operators) if operators else 0
+    return operators[begin:] + operators[:begin]
+
+
+def operators_keys(provider: Provider) -> list[Secret]:
+    """The keys that the operator lends to everybody. Raises `rini.secrets.crypto.SealBroken`."""
+    lent = sealed.take(provider, "sealed_key") or lent_by_environment(provider)
+    return lent.parts() if lent else []
 
 
 def operators_key(provider: Provider) -> Secret | None:
-    """The key that the operator lends to everybody. Raises `rini.secrets.crypto.SealBroken`."""
-    return sealed.take(provider, "sealed_key") or lent_by_environment(provider)
+    """The first of them, for what is not a user's call."""
+    return next(iter(operators_keys(provider)), None)
 
 
 def lent_by_environment(provider: Provider) -> Secret | None:

@@ -19,6 +19,10 @@ class Secret:
         """`text` without the secret, for messages of others that quote it back."""
         return text.replace(self._value, "[secret]") if self._value else text
 
+    def parts(self) -> list[Secret]:
+        """The secrets in one that is a list with commas, each once."""
+        return [Secret(part) for part in dict.fromkeys(self._value.split(",")) if part]
+
     @property
     def last4(self) -> str:
         """The end of the secret, enough to recognise it by; empty for one too short to show any."""

@@ -197,7 +197,7 @@ def test_a_silent_vendor_has_its_share_of_the_time_and_one_that_is_away_none(
 @pytest.mark.parametrize(
     ("fallbacks", "status", "param"),
     [
-        ([GPT_4O, "openai/없는-모델"], 404, "fallbacks[1]"),
+        ([GPT_4O, "demo/없는-모델"], 404, "fallbacks[1]"),
         (["openai/text-embedding-3-small"], 400, "fallbacks[0]"),
         (GPT_4O, 400, "fallbacks"),
         ([{"model": GPT_4O, "api_base": "http://127.0.0.1"}], 400, "fallbacks"),

@@ -137,7 +137,7 @@ def test_a_key_that_does_not_open_is_not_replaced_by_the_operator_s(
     settings.PROVIDER_API_KEYS = {"openai": Secret("sk-operator")}
     settings.MASTER_KEYS = [secrets.token_bytes(32)]
     with pytest.raises(crypto.SealBroken):
-        keys.key_for(user, Provider.objects.get(pk="openai"), uuid4())
+        keys.keys_for(user, Provider.objects.get(pk="openai"), uuid4())
 
 
 @pytest.mark.parametrize("value", ["{},", ",{}", "{},,{}", "{}, ,{}"])

@@ -58,6 +58,7 @@ _SEARCHES = re.compile(r":online\b|search-(?:preview|api)|deep-research", re.IGN
 _VENDORS_SEARCH = {
     "groq": re.compile(r"\bcompound\b", re.IGNORECASE),
     "openrouter": re.compile(r"^perplexity/|\bsonar\b", re.IGNORECASE),
+    "perplexity": re.compile(r"\bsonar\b", re.IGNORECASE),
 }
 
 

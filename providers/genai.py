@@ -53,10 +53,10 @@ def rates_of(provider: str, model: str, *, puts_out: bool) -> tuple[Rates, ...]:
 
 def whole_table() -> Iterator[tuple[str, str, tuple[Rates, ...]]]:
     """Provider, model and rows of every model of the vendors that are priced whole."""
-    for slug in (known.slug for known in VENDORS if known.priced_whole):
-        for model in _providers()[slug].models:
+    for known in (known for known in VENDORS if known.priced_whole):
+        for model in _providers()[known.genai_prices or known.slug].models:
             if not _is_free_of_output(model) and (rates := _all_rates(model)):
-                yield slug, model.id, rates
+                yield known.slug, model.id, rates
 
 
 @cache

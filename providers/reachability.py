@@ -13,7 +13,7 @@ from providers import catalogue, keys
 from providers.errors import ProviderError
 from providers.models import Model, Provider
 from providers.types import Target
-from providers.vendors import VENDORS
+from providers.vendors import VENDORS, vendor
 from providers.wires.registry import wire_named
 from rini.errors import RiniError
 from rini.storage.database import in_database
@@ -49,6 +49,8 @@ async def answers(slug: str) -> bool:
     target = await in_database(_operators_target, slug)
     if target is None:
         return False
+    if not vendor(slug).free_check:
+        return True  # as far as can be told without paying
     try:
         async with asyncio.timeout(PATIENCE_SECONDS):
             await wire_named(target.wire).verify(target)

@@ -171,6 +171,14 @@ def from_response(
     return refusal
 
 
+def no_free_check(provider: str) -> ProviderRefused:
+    """The error where only what costs something would tell whether a key is good."""
+    return ProviderRefused(
+        _("There is no free way to check a key of %(provider)s: its first call will.")
+        % {"provider": provider}
+    )
+
+
 def from_stream(provider: str, event: object, *, key: Secret | None = None) -> ProviderError:
     """The error for an ``error`` event inside a stream, which has no status of its own."""
     error = _error_in(_parsed(event))

@@ -54,7 +54,8 @@ class Vendor:
     """The names that it knows for the most tokens of an answer, the best first; one that it does
     not know limits nothing."""
     free_check: str = "/models"
-    """What is asked of one of OpenAI's format to see whether a key is good, without cost."""
+    """What is asked of one of OpenAI's format to see whether a key is good, without cost; empty:
+    nothing is for free, at vendors of other formats neither."""
 
 
 VENDORS = (
@@ -128,6 +129,72 @@ VENDORS = (
         any_model=True,
         priced_whole=True,
         free_check="/key",  # its list of models answers without a key
+    ),
+    Vendor(
+        "azure",  # each customer has an address: https://….openai.azure.com/openai/v1
+        "Azure OpenAI",
+        any_model=True,  # customers name their deployments
+        priced_whole=True,
+        output_limits=("max_completion_tokens", "max_tokens"),
+    ),
+    Vendor(
+        "bedrock",  # and each region: https://bedrock-runtime.us-east-1.amazonaws.com
+        "Amazon Bedrock",
+        wire="litellm",
+        any_model=True,
+        litellm_prefix="bedrock",
+        genai_prices="aws",
+        priced_whole=True,
+        free_check="",
+    ),
+    Vendor(
+        "vertex",
+        "Google Vertex AI",
+        wire="gemini",
+        address="https://aiplatform.googleapis.com/v1/publishers/google",
+        any_model=True,
+        genai_prices="google",
+        priced_whole=True,
+        free_check="",
+    ),
+    Vendor(
+        "cohere",
+        "Cohere",
+        address="https://api.cohere.ai/compatibility/v1",
+        litellm_table="cohere_chat",
+        output_limits=("max_tokens",),
+        model_names=r"command|c4ai",
+        free_check="",
+    ),
+    Vendor(
+        "xai",
+        "xAI",
+        address="https://api.x.ai/v1",
+        litellm_table="xai",
+        genai_prices="x-ai",
+        model_names=r"grok",
+    ),
+    Vendor(
+        "together",
+        "Together",
+        address="https://api.together.xyz/v1",
+        any_model=True,
+        priced_whole=True,
+        output_limits=("max_tokens",),
+    ),
+    Vendor(
+        "fireworks",
+        "Fireworks",
+        address="https://api.fireworks.ai/inference/v1",
+        any_model=True,
+    ),
+    Vendor(
+        "perplexity",
+        "Perplexity",
+        address="https://api.perplexity.ai",
+        any_model=True,
+        output_limits=("max_tokens",),
+        free_check="",
     ),
     Vendor(
         "ollama",

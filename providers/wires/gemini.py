@@ -12,8 +12,9 @@ from uuid import uuid4
 import orjson
 
 from providers.errors import ProviderError, ProviderFailed, ProviderUnavailable
-from providers.refusals import from_stream, scrubbed
+from providers.refusals import from_stream, no_free_check, scrubbed
 from providers.types import ChatRequest, Chunk, Completion, EmbeddingInput, Embeddings, Target
+from providers.vendors import vendor
 from providers.wires.gemini_translation.answers import Answer
 from providers.wires.gemini_translation.embeddings import embedding_body, embeddings
 from providers.wires.gemini_translation.model import GeminiModel
@@ -82,6 +83,8 @@ class GeminiWire:
         return answer
 
     async def verify(self, target: Target) -> None:
+        if not vendor(target.provider).free_check:
+            raise no_free_check(target.provider)
         (await self._send("GET", "models", target)).close()
 
     async def close(self) -> None:

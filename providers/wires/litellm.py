@@ -16,7 +16,9 @@ from collections.abc import AsyncGenerator, Awaitable, Mapping, Sequence
 from typing import Any
 
 from providers.errors import ProviderError, ProviderFailed, ProviderRefused
+from providers.refusals import no_free_check
 from providers.types import ChatRequest, Chunk, Completion, EmbeddingInput, Embeddings, Target
+from providers.vendors import vendor
 from providers.wires.http import VendorClient
 from providers.wires.litellm_failures import is_broken_connection, provider_error
 from providers.wires.litellm_reading import Reading, with_true_usage
@@ -106,11 +108,8 @@ class LiteLLMWire:
             target.litellm_prefix, ("", "/models", "Authorization")
         )
         base_url = target.base_url or default
-        if not base_url:
-            raise ProviderRefused(
-                _("There is no free way to check a key of %(provider)s: its first call will.")
-                % {"provider": target.provider}
-            )
+        if not base_url or not vendor(target.provider).free_check:
+            raise no_free_check(target.provider)
         key = target.api_key.reveal() if target.api_key else ""
         if key_header == "Authorization":
             key = f"Bearer {key}"

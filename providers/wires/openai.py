@@ -9,7 +9,7 @@ import orjson
 
 from providers.errors import ProviderError, ProviderFailed, ProviderRefused, ProviderUnavailable
 from providers.events import as_chunk
-from providers.refusals import from_stream, scrubbed
+from providers.refusals import from_stream, no_free_check, scrubbed
 from providers.types import ChatRequest, Chunk, Completion, EmbeddingInput, Embeddings, Target
 from providers.vendors import vendor
 from providers.wires import learnt
@@ -69,6 +69,8 @@ class OpenAIWire:
 
     async def verify(self, target: Target) -> None:
         path = vendor(target.provider).free_check.strip("/")
+        if not path:
+            raise no_free_check(target.provider)
         answer = await self._ask("GET", path, target)
         if not isinstance(answer, dict):
             raise _no_sense(answer, target)

@@ -58,13 +58,13 @@ def test_an_installation_that_reached_a_vendor_through_litellm_changes_its_wire(
 ) -> None:
     old = {"wire": "litellm", "litellm_prefix": wire}
     Provider.objects.filter(slug=slug).update(**old)
-    Provider.objects.create(slug="bedrock", name="B", wire="litellm", litellm_prefix="bedrock")
+    Provider.objects.create(slug="watsonx", name="W", wire="litellm", litellm_prefix="watsonx")
     migration = importlib.import_module("providers.migrations.0002_wires_of_our_own")
     editor = connection.schema_editor()
     migration.to_own_wires(apps, editor)
     row = Provider.objects.get(slug=slug)
     assert (row.wire, row.litellm_prefix) == (wire, "")
-    assert Provider.objects.get(slug="bedrock").wire == "litellm"
+    assert Provider.objects.get(slug="watsonx").wire == "litellm"
     migration.to_litellm(apps, editor)
     assert Provider.objects.filter(slug=slug, **old).exists()
 

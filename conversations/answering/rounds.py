@@ -6,8 +6,9 @@
 
 Most answers take one. A model that refuses what it is told is told otherwise and asked again: with
 half of the turns where it counts more tokens than Rini, without the images of earlier turns where
-it does not take one. One that does not answer at all is stood in for (`providers.fallbacks`). Each
-call has its own hold and its own ledger row, all of one message.
+it does not take one. One that does not answer at all is stood in for (`providers.fallbacks`); who
+has begun the answer goes on with it. Each call has its own hold and its own ledger row, all of one
+message.
 """
 
 from __future__ import annotations
@@ -30,8 +31,9 @@ from conversations.answering.turn import Turn
 from providers import fallbacks
 from providers.errors import ContextTooLong, ModelNotFound, ProviderRefused
 from providers.fallbacks import Attempts
+from providers.fitting import with_limit_of
 from providers.gateway import Call
-from providers.types import ChatMessage, ChatRequest, Event, Finished, Keepsake, TextDelta
+from providers.types import ChatMessage, ChatRequest, Event, Finished, Keepsake, Target, TextDelta
 from rini.storage.database import in_database
 
 USUAL_STEPS = 1
@@ -145,11 +147,22 @@ class Rounds:
     def _answered(
         self, messages: Sequence[ChatMessage], more: Mapping[str, Any] = MappingProxyType({})
     ) -> AsyncGenerator[Event, None]:
-        turn = self._turn
+        turn, targets = self._turn, self._targets()
         request = ChatRequest(messages, {**turn.choice.params, **more}, turn.choice.usual)
-        attempts = fallbacks.attempts(turn.route.targets, request, turn.payer, self.asked.set)
+        if targets[0].provider != turn.route.target.provider:
+            request = with_limit_of(targets[0], request)
+        attempts = fallbacks.attempts(targets, request, turn.payer, self.asked.set)
         self._attempts.append(attempts)
         return attempts.stream(Call.events)
+
+    def _targets(self) -> Sequence[Target]:
+        """Whom to ask: everybody, until one has begun. What that one thought, which goes along with
+        the calls of tools, no other would take."""
+        begun = next((one.call.target for one in self._attempts if one.has_begun), None)
+        if begun is None:
+            return self._turn.route.targets
+        name = (begun.provider, begun.model)
+        return [one for one in self._turn.route.targets if (one.provider, one.model) == name]
 
     async def _otherwise(self, gathered: Gathered, refusal: ProviderRefused) -> Gathered | None:
         """What to send the model in place of what it has refused; None if nothing can be done."""

@@ -9,7 +9,7 @@ from rest_framework import serializers
 from accounts.sharing.models import Access
 from conversations.agents import variables
 from conversations.agents.models import SETTINGS, Agent, AgentVersion
-from conversations.api.serializers import (
+from conversations.api.fields import (
     TextField,
     VariablesField,
     check_chat_model,

@@ -1,4 +1,4 @@
-"""Fields of conversations in bodies and answers, and what is checked of a model and its parameters."""
+"""Fields of conversations in bodies and answers, and what is checked of a model and its params."""
 
 from __future__ import annotations
 

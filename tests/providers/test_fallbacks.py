@@ -23,7 +23,7 @@ from tests.conversations.conftest import add_keys, eventually, new_session
 from tests.conversations.reading import events_of
 from tests.dialects.openai_client import ASK, CLAUDE, GEMINI, GPT
 from tests.rini_server import RiniServer, free_port
-from tests.vendors.script import Cut, Failure, Script
+from tests.vendors.script import Cut, Failure, Script, ToolCall
 from tests.vendors.stage import Stage
 
 GPT_4O = "openai/gpt-4o"
@@ -266,6 +266,25 @@ def test_a_message_says_who_wrote_it(asker: User, stage: Stage, stream: bool) ->
     assert message["model_used"].startswith("claude")
     assert rows() == [("gpt-4o-mini", "failed"), ("claude-sonnet-4-5", "completed")]
     assert UsageRecord.objects.filter(message_id=message["id"]).count() == 2
+
+
+@pytest.mark.parametrize("second", [Script(pieces=["정오입니다."]), PASSING["500"]])
+def test_who_has_begun_an_answer_with_tools_goes_on_with_it(
+    asker: User, stage: Stage, second: Script
+) -> None:
+    stage.always(PASSING["500"], model="gpt-4o-mini")
+    clock = ToolCall("toolu_1", "current_time", '{"timezone": "Asia/Seoul"}')
+    calling = Script(pieces=[], tool_calls=[clock], finish="tool_calls")
+    stage.next(calling, second, model="claude-sonnet-4-5")
+    params = {"tools": ["current_time"], "llm_params": {"max_completion_tokens": 99}}
+    body = {"text": "몇 시야?", "model": GPT, "fallbacks": [CLAUDE, GPT_4O], **params}
+    answer = asker.post("/llm/text-completion/", json={**body, "session_id": new_session(asker)})
+    assert asked(stage) == ["gpt-4o-mini", "claude-sonnet-4-5", "claude-sonnet-4-5"]
+    assert stage.calls[-1].body["max_tokens"] == 99
+    if second.failure:
+        assert (answer.status_code, answer.json()["code"]) == (502, "provider_failed")
+    else:
+        assert answer.json()["response_text"] == "정오입니다."
 
 
 @each_way

@@ -15,6 +15,7 @@ class KnowledgeConfig(AppConfig):
 
         kinds.register(kinds.Kind("knowledge-bases", KnowledgeBaseShare))
         post_delete.connect(_forget_file, sender="knowledge.Document")
+        post_delete.connect(_forget_file, sender="knowledge.UploadedFile")
 
 
 def _forget_file(instance: Any, **_: Any) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
-from knowledge.models import WORKING, Document, DocumentStatus, KnowledgeBase
+from knowledge.models import WORKING, Document, DocumentStatus, KnowledgeBase, UploadedFile
 from rini.errors import Conflict
 from rini.storage import files
 from rini.storage.background import enqueue
@@ -79,19 +79,21 @@ def delete(document: Document) -> None:
     document.delete()
 
 
-def forget(document: Document) -> None:
-    """After the commit delete the file of a deleted document."""
-    files.delete_after_commit(document.file, _is_used)
+def forget(deleted: Document | UploadedFile) -> None:
+    """After the commit delete the file of a deleted row, unless another has it too."""
+    files.delete_after_commit(deleted.file, _is_used)
 
 
 def sweep() -> int:
-    """Delete the files that no document has and that are not just being stored; how many."""
+    """Delete the files that no row has and that are not just being stored; how many."""
     return files.sweep(FOLDER, _used)
 
 
 def _is_used(name: str) -> bool:
-    return Document.objects.filter(file=name).exists()
+    return bool(_used([name]))
 
 
 def _used(names: Sequence[str]) -> list[str]:
-    return list(Document.objects.filter(file__in=names).values_list("file", flat=True))
+    of_documents = Document.objects.filter(file__in=names).values_list("file", flat=True)
+    of_uploads = UploadedFile.objects.filter(file__in=names).values_list("file", flat=True)
+    return list(of_documents.union(of_uploads))

@@ -16,6 +16,7 @@ from pgvector.django import HalfVectorField
 from accounts.models import User
 from accounts.sharing.models import Share, SharedQuerySet
 from rini.ranking import KEYWORD_WEIGHT
+from rini.storage.database import OwnedQuerySet
 
 
 class KnowledgeBaseQuerySet(SharedQuerySet["KnowledgeBase"]):
@@ -53,6 +54,7 @@ class KnowledgeBase(models.Model):
     space = models.UUIDField(
         default=uuid.uuid4, editable=False, help_text=_("Vectors of one space can be compared.")
     )
+    metadata = models.JSONField(_("metadata"), default=dict, blank=True)
     # So many there were when its common terms were counted.
     counted_passages = models.PositiveIntegerField(default=0, editable=False)
     created_at = models.DateTimeField(_("created at"), default=timezone.now, editable=False)
@@ -80,6 +82,32 @@ class KnowledgeBaseShare(Share):
         verbose_name_plural = _("shares of knowledge bases")
 
 
+class UploadedFile(models.Model):
+    """A file of a user's that may be put into any number of bases: each makes a document of it."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="uploaded_files")
+    name = models.CharField(_("name"), max_length=255)
+    purpose = models.CharField(_("purpose"), max_length=20)
+    file = models.CharField(max_length=200, editable=False)
+    size = models.PositiveBigIntegerField(_("bytes"))
+    content_hash = models.CharField(_("SHA-256"), max_length=64)
+    created_at = models.DateTimeField(_("created at"), default=timezone.now, editable=False)
+
+    objects = OwnedQuerySet["UploadedFile"].as_manager()
+
+    class Meta:
+        verbose_name = _("uploaded file")
+        verbose_name_plural = _("uploaded files")
+        indexes = [
+            models.Index(fields=["user", "-created_at"], name="uploaded_file_newest"),
+            models.Index(fields=["file"], name="uploaded_file_stored"),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
 class DocumentStatus(models.TextChoices):
     QUEUED = "queued", _("waiting")
     READING = "reading", _("being read")
@@ -102,6 +130,12 @@ class Document(models.Model):
     name = models.CharField(_("name"), max_length=255)
     external_id = models.CharField(_("external id"), max_length=255, null=True, blank=True)
     source = models.CharField(_("source"), max_length=2000, blank=True)
+    upload = models.ForeignKey(
+        UploadedFile, on_delete=models.CASCADE, null=True, editable=False, related_name="documents"
+    )
+    batch = models.UUIDField(
+        null=True, editable=False, help_text=_("The same for those that were added together.")
+    )
     attributes = models.JSONField(_("attributes"), default=dict, blank=True)
     file = models.CharField(max_length=200, editable=False)
     file_type = models.CharField(_("type"), max_length=20, blank=True)
@@ -131,9 +165,13 @@ class Document(models.Model):
         verbose_name_plural = _("documents")
         constraints = [
             models.UniqueConstraint(fields=["base", "external_id"], name="document_external_id"),
+            models.UniqueConstraint(fields=["base", "upload"], name="document_of_upload"),
         ]
         indexes = [
             models.Index(fields=["base", "-created_at"], name="document_newest"),
+            models.Index(
+                fields=["batch"], name="document_batch", condition=models.Q(batch__isnull=False)
+            ),
             models.Index(
                 fields=["created_at"],
                 name="document_unfinished",

@@ -12,6 +12,7 @@ from rini.dialects.openai import routes as openai
 from rini.dialects.responses import conversations
 from rini.dialects.responses import routes as responses
 from rini.dialects.session_chat import routes as session_chat
+from rini.dialects.vector_stores import routing as vector_stores
 from rini.web.http import route
 
 
@@ -31,6 +32,7 @@ http_routes = [
     *anthropic.http_routes,
     *responses.http_routes,
     *conversations.http_routes,
+    *vector_stores.http_routes,
     *openai.http_routes,
     *ai_sdk.http_routes,
     *session_chat.http_routes,  # before conversation_rag, to which /api/chat/stream looks like one

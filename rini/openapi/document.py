@@ -20,6 +20,7 @@ from rini import monitoring, service
 from rini.openapi.answer_examples import ANSWERS
 from rini.openapi.examples import EXAMPLES, OF_COMPONENTS
 from rini.openapi.media_examples import BY_MEDIA_TYPE
+from rini.openapi.vector_store_examples import FIELDS, OF_VECTOR_STORES
 from rini.web.api_schema import Failures
 from rini.web.http import Endpoint
 
@@ -97,7 +98,8 @@ def add_examples(result: Json, **_: Any) -> Json:
     """
     for name, component in result["components"]["schemas"].items():
         for field, schema in component.get("properties", {}).items():
-            own = OF_COMPONENTS.get(name.removesuffix("Request"), {})
+            plain = name.removesuffix("Request")
+            own = OF_COMPONENTS.get(plain) or FIELDS.get(plain.removeprefix("VectorStores"), {})
             example = own.get(field, EXAMPLES.get(field))
             if example is not None and "example" not in schema and "$ref" not in schema:
                 schema["example"] = example
@@ -106,7 +108,7 @@ def add_examples(result: Json, **_: Any) -> Json:
             content["example"] = answer
             if isinstance(answer, list):
                 content["schema"] = {"type": "array", "items": content["schema"]}
-    for operation, by_type in BY_MEDIA_TYPE.items():
+    for operation, by_type in (BY_MEDIA_TYPE | OF_VECTOR_STORES).items():
         for media_type, content in _undescribed(result, operation):
             content["example"] = by_type[media_type]
     return result

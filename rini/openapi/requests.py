@@ -81,6 +81,7 @@ BODIES: dict[tuple[str, str], Json] = {
     ("post", "/v1/responses/compact/"): {"model": "demo/demo", "input": _QUESTION},
     ("post", "/v1/responses/input_tokens/"): {"model": "demo/demo", "input": _QUESTION},
     ("post", "/v1/conversations/"): {"metadata": {"주제": "여행"}},
+    ("post", "/v1/vector_stores/"): {"name": "社内規程", "metadata": {"주제": "인사"}},
     ("post", "/v1/messages/"): {
         "model": "demo/demo",
         "max_tokens": 256,

@@ -22,8 +22,7 @@ _EXCERPT = 400
 def of(turn: Turn) -> Recollection | None:
     """What to tell of the user; None where memory is off, or nothing is known."""
     session, question = turn.generation.session, turn.generation.user_message
-    off = session.hidden or session.memory_mode == MemoryMode.DISABLED
-    if off or turn.choice.memory is False:
+    if not is_on(turn):
         return None
     window = turn.route.context_window
     found = recall.recall(turn.caller.user, session.id, question.content, window)
@@ -39,6 +38,13 @@ def of(turn: Turn) -> Recollection | None:
         [Entry(one.id, one.score, one.tokens) for one in found.entries],
         quotes,
     )
+
+
+def is_on(turn: Turn) -> bool:
+    """Whether a turn's session and its request let memory take part."""
+    session = turn.generation.session
+    off = session.hidden or session.memory_mode == MemoryMode.DISABLED
+    return not off and turn.choice.memory is not False
 
 
 def _quotes(turn: Turn, scores: Mapping[int, float]) -> list[Quote]:

@@ -109,7 +109,12 @@ class Rounds:
             self._answered,
             told,
             gathered.toolbox,
-            Calling(turn.generation, gathered.toolbox, self._tell),
+            Calling(
+                turn.generation,
+                gathered.toolbox,
+                self._tell,
+                told_foreign=gathered.passages is not None,
+            ),
             most=turn.choice.max_steps or USUAL_STEPS,
             choice=turn.choice.params.get("tool_choice"),
         )

@@ -23,6 +23,8 @@ class ToolSpec:
     is_repeatable: bool = False
     """Calling it twice with the same arguments does no harm: only then it is called again after
     a failure, or after the process died that called it."""
+    is_foreign: bool = True
+    """What it gives may have been written by others, who want to sway the model."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -49,10 +49,14 @@ class Wanted:
 class Calling:
     """The calls of one answer."""
 
-    def __init__(self, generation: Generation, toolbox: Toolbox, tell: Tell) -> None:
+    def __init__(
+        self, generation: Generation, toolbox: Toolbox, tell: Tell, *, told_foreign: bool
+    ) -> None:
+        """`told_foreign`: the model has been told what others wrote, in passages of documents."""
         self._generation = generation
         self._toolbox = toolbox
         self._tell = tell
+        self._told_foreign = told_foreign
         self._made: set[tuple[str, bytes]] = set()
 
     async def made(self, step: int, asked: Sequence[Asked]) -> list[str]:
@@ -61,7 +65,10 @@ class Calling:
         await in_database(ToolCall.objects.bulk_create, [one.row for one in wanted])
         for one in wanted:
             self._tell(EventType.CALLED, _called(one.row))
-        return list(await asyncio.gather(*map(self._one, wanted)))
+        results = await asyncio.gather(*map(self._one, wanted))
+        foreign = any(one.tool is not None and one.tool.spec.is_foreign for one in wanted)
+        self._told_foreign = self._told_foreign or foreign
+        return list(results)
 
     def repeats(self, asked: Sequence[Asked]) -> bool:
         """Whether all of these calls have been made before, with the same arguments."""
@@ -81,7 +88,9 @@ class Calling:
             step=step,
             name=storable(asked.name)[:64],
             arguments=storable_value(arguments or {}),
-            waits=tool is not None and arguments is not None and self._toolbox.must_wait(tool),
+            waits=tool is not None
+            and arguments is not None
+            and self._toolbox.must_wait(tool, told_foreign=self._told_foreign),
         )
         return Wanted(row, tool, arguments is not None)
 

@@ -39,12 +39,14 @@ class Toolbox:
             for tool in self.tools.values()
         ]
 
-    def must_wait(self, tool: Tool) -> bool:
+    def must_wait(self, tool: Tool, *, told_foreign: bool) -> bool:
         """Whether a call waits for its user's yes. What a connection's owner has decided cannot be
-        lifted by a request."""
+        lifted by a request; and once the model has been told what others wrote, what changes
+        something waits, unless the request says that nothing does."""
         spec = tool.spec
         asked = self.policy == ALWAYS or (self.policy == CHANGING and spec.changes)
-        return spec.needs_approval or asked
+        swayed = told_foreign and spec.changes and self.policy != NEVER
+        return spec.needs_approval or asked or swayed
 
 
 async def of(turn: Turn, numbered: Numbered) -> Toolbox | None:
@@ -53,7 +55,7 @@ async def of(turn: Turn, numbered: Numbered) -> Toolbox | None:
     ids = [UUID(id_) for id_ in choice.mcp_connection_ids or ()]
     if not (choice.tools or ids):
         return None
-    tools: list[Tool] = built_in.of(turn.caller, choice.tools or (), _bases(choice), numbered)
+    tools: list[Tool] = built_in.of(turn, choice.tools or (), _bases(choice), numbered)
     if ids:
         tools += await connected.tools_of(turn.caller, ids)
     return Toolbox({tool.spec.name: tool for tool in tools}, numbered, choice.require_approval)

@@ -1,6 +1,6 @@
 """Documents as their users put them into a base, stop them and take them out.
 
-add, reprocess ─► queued ─► ingestion ─► ready | failed | cancelled
+add, replace, reprocess ─► queued ─► ingestion ─► ready | failed | cancelled
 """
 
 from __future__ import annotations
@@ -39,25 +39,53 @@ def add(base: KnowledgeBase, name: str, data: bytes, fields: Mapping[str, Any]) 
         files.delete(stored)
         if not KnowledgeBase.objects.filter(id=base.id).exists():
             raise Conflict(_("The knowledge base has just been deleted.")) from None
-        raise Conflict(
-            _(
-                "The knowledge base has a document with the external id %(external_id)r. "
-                "Delete it first."
-            )
-            % {"external_id": fields.get("external_id")}
-        ) from None
+        raise _taken(fields.get("external_id")) from None
     except Exception:
         files.delete(stored)
         raise
     return document
 
 
+def change(document: Document, fields: Mapping[str, Any]) -> None:
+    """Change the name, external id, source or attributes of a document.
+
+    Raises `Conflict` for an external id that another document of the base has.
+    """
+    try:
+        with transaction.atomic():
+            Document.objects.filter(id=document.id).update(**fields)
+    except IntegrityError:
+        raise _taken(fields.get("external_id")) from None
+
+
+def replace(document: Document, data: bytes) -> None:
+    """Give a document other bytes and queue it. Whoever works on the former ones writes no more;
+    searches find their passages until the new ones are ready."""
+    stored = files.save(FOLDER, data, "bin")
+    try:
+        with transaction.atomic():
+            former = Document.objects.select_for_update().defer("text").get(id=document.id)
+            Document.objects.filter(id=document.id).update(
+                file=stored,
+                size=len(data),
+                content_hash=hashlib.sha256(data).hexdigest(),
+                leased_until=None,
+                **_queued(),
+            )
+            former.chunks.filter(live=False).delete()
+            forget(former)
+            transaction.on_commit(lambda: enqueue(WORK))
+    except Document.DoesNotExist:
+        files.delete(stored)
+        raise Conflict(_("The document has just been deleted.")) from None
+    except Exception:
+        files.delete(stored)
+        raise
+
+
 def reprocess(document: Document) -> None:
     """Read a document anew; searches find what it was until that is done."""
-    now = timezone.now()
-    Document.objects.filter(id=document.id).exclude(status__in=WORKING).update(
-        status=DocumentStatus.QUEUED, progress=0, error="", tries=0, not_before=now
-    )
+    Document.objects.filter(id=document.id).exclude(status__in=WORKING).update(**_queued())
     transaction.on_commit(lambda: enqueue(WORK))
 
 
@@ -87,6 +115,27 @@ def forget(deleted: Document | UploadedFile) -> None:
 def sweep() -> int:
     """Delete the files that no row has and that are not just being stored; how many."""
     return files.sweep(FOLDER, _used)
+
+
+def _queued() -> dict[str, Any]:
+    """The columns of a document that waits for its first try."""
+    return {
+        "status": DocumentStatus.QUEUED,
+        "progress": 0,
+        "error": "",
+        "tries": 0,
+        "not_before": timezone.now(),
+    }
+
+
+def _taken(external_id: str | None) -> Conflict:
+    return Conflict(
+        _(
+            "The knowledge base has a document with the external id %(external_id)r. "
+            "Delete it first."
+        )
+        % {"external_id": external_id}
+    )
 
 
 def _is_used(name: str) -> bool:

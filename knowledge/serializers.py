@@ -18,6 +18,8 @@ from rini.translation import gettext as _
 from rini.web.fields import ShortListField
 
 MAX_ATTRIBUTES = 16
+MAX_SYNCED = 10_000
+"""Documents of a source that are compared at once."""
 
 
 class KnowledgeBaseSerializer(serializers.ModelSerializer[KnowledgeBase]):
@@ -112,6 +114,49 @@ class NewDocument(serializers.Serializer[Any]):
         if "text" in attrs and "name" not in attrs:
             raise serializers.ValidationError({"name": _("Name the text.")})
         return attrs
+
+
+class DocumentChange(serializers.Serializer[Any]):
+    """What may change of a document; `attributes` take the place of all that it has."""
+
+    name = serializers.CharField(required=False, max_length=255)
+    external_id = serializers.CharField(required=False, max_length=255)
+    source = serializers.CharField(  # type: ignore[assignment]  # DRF keeps fields off the class
+        required=False, allow_blank=True, max_length=2000
+    )
+    attributes = AttributesField(required=False)
+
+
+class WithAttributes(serializers.Serializer[Any]):
+    attributes = AttributesField()
+
+
+class SyncedDocument(serializers.Serializer[Any]):
+    """A document of the source, and the SHA-256 of its bytes in hexadecimal digits."""
+
+    external_id = serializers.CharField(max_length=255)
+    hash = serializers.RegexField("^[0-9a-fA-F]{64}$")
+
+
+class Sync(serializers.Serializer[Any]):
+    """All documents that the source of a base has."""
+
+    documents = ShortListField(child=SyncedDocument(), max_length=MAX_SYNCED)
+    delete_missing = serializers.BooleanField(required=False, default=False)
+
+    def validate_documents(self, listed: list[dict[str, str]]) -> list[dict[str, str]]:
+        if len({document["external_id"] for document in listed}) < len(listed):
+            raise serializers.ValidationError(_("Give each external id once."))
+        return listed
+
+
+class SyncAnswer(serializers.Serializer[Any]):
+    """External ids: those to `upload`, and those that the source has no more."""
+
+    upload = serializers.ListField(child=serializers.CharField())
+    unchanged = serializers.IntegerField()
+    would_delete = serializers.ListField(child=serializers.CharField(), required=False)
+    deleted = serializers.ListField(child=serializers.CharField(), required=False)
 
 
 class DocumentSerializer(serializers.ModelSerializer[Document]):

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from knowledge.views import BaseDocumentViewSet, DocumentViewSet, KnowledgeBaseViewSet
+from knowledge.document_views import BaseDocumentViewSet, DocumentViewSet
+from knowledge.views import KnowledgeBaseViewSet
 from rini.web.routes import UUID_PATTERN, Router
 
 router = Router()

@@ -1,37 +1,25 @@
-"""The HTTP API of knowledge bases and their documents; searching is in `knowledge.endpoints`."""
+"""The HTTP API of knowledge bases; their documents are in `knowledge.document_views`, searching is
+in `knowledge.endpoints`."""
 
 from __future__ import annotations
 
-from typing import Any
 from uuid import UUID
 
 from django.db.models import QuerySet
-from django.http import HttpResponse
-from django.shortcuts import get_object_or_404
-from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_view
+from drf_spectacular.utils import extend_schema, extend_schema_view
 from rest_framework.decorators import action
 from rest_framework.mixins import ListModelMixin, RetrieveModelMixin
-from rest_framework.parsers import MultiPartParser
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts.authentication import caller_in
-from knowledge import bases, documents, serializers
-from knowledge.models import Document, DocumentStatus, KnowledgeBase
-from rini.errors import NotFound
-from rini.storage import files
-from rini.translation import gettext as _
-from rini.web import query
-from rini.web.api import SkipLimitPagination
+from knowledge import bases, serializers, syncing
+from knowledge.models import KnowledgeBase
 from rini.web.api_schema import problems
 from rini.web.http import validated
-from rini.web.multipart import harmless
-from rini.web.parsing import JSONParser
 from rini.web.routes import Resource
 
 _BASE = serializers.KnowledgeBaseSerializer
-_DOCUMENT = serializers.DocumentSerializer
 
 
 @extend_schema_view(
@@ -85,147 +73,18 @@ class KnowledgeBaseViewSet(ListModelMixin, RetrieveModelMixin, Resource[Knowledg
         bases.delete(bases.owned(caller_in(request).user, UUID(pk)))
         return Response(status=204)
 
-
-class BaseDocumentViewSet(ListModelMixin, Resource[Document]):
-    """The documents of a base."""
-
-    tags = ["knowledge"]
-    serializer_class = _DOCUMENT
-    parser_classes = [JSONParser, MultiPartParser]
-    queryset = Document.objects.none()
-
-    def get_queryset(self) -> QuerySet[Document]:
-        found = self._base().documents.defer("text").order_by("-created_at", "-id")
-        status = query.choice(self.request, "status", DocumentStatus.values)
-        name = query.text(self.request, "q")
-        found = found.filter(status=status) if status else found
-        return found.filter(name__icontains=name) if name else found
-
     @extend_schema(
-        summary="List the documents of a base",
-        parameters=[
-            OpenApiParameter("status", str, description="Only documents of this status."),
-            OpenApiParameter("q", str, description="Only documents with this in their name."),
-        ],
-        responses={200: _DOCUMENT(many=True), **problems(400, 401, 404)},
-    )
-    def list(self, request: Request, base_id: str) -> Response:
-        """Documents, newest first."""
-        return super().list(request)
-
-    @extend_schema(
-        summary="Add a document",
-        request={
-            "application/json": serializers.NewDocument,
-            "multipart/form-data": serializers.NewDocument,
-        },
-        responses={202: _DOCUMENT, **problems(400, 401, 403, 404, 409, 413, 415)},
-    )
-    def create(self, request: Request, base_id: str) -> Response:
-        """Store a document, which is read in the background: its `status` says how far it is."""
-        base = bases.changeable(caller_in(request).user, UUID(base_id))
-        data: Any = request.data
-        is_form = hasattr(data, "dict")
-        fields = validated(
-            serializers.NewDocument, data.dict() if is_form else data, is_form=is_form
-        )
-        file, text = fields.pop("file", None), fields.pop("text", None)
-        content = file.read() if file is not None else text.encode()
-        name = harmless(fields.pop("name", None) or file.name) or "document"
-        document = documents.add(base, name, content, fields)
-        return Response(_DOCUMENT(document).data, 202)
-
-    def _base(self) -> KnowledgeBase:
-        mine = KnowledgeBase.objects.visible_to(caller_in(self.request).user)
-        return get_object_or_404(mine, id=self.kwargs["base_id"])
-
-
-@extend_schema_view(
-    retrieve=extend_schema(
-        summary="Show a document", responses={200: _DOCUMENT, **problems(401, 404)}
-    ),
-)
-class DocumentViewSet(RetrieveModelMixin, Resource[Document]):
-    """A document of any of the caller's bases, or of one that is shared with the caller."""
-
-    tags = ["knowledge"]
-    serializer_class = _DOCUMENT
-    queryset = Document.objects.none()
-
-    def get_queryset(self) -> QuerySet[Document]:
-        mine = Document.objects.visible_to(caller_in(self.request).user)
-        return mine if self.action == "text" else mine.defer("text")
-
-    @extend_schema(summary="Delete a document", responses={204: None, **problems(401, 403, 404)})
-    def destroy(self, request: Request, pk: str) -> Response:
-        """Delete a document with its passages and its file, whatever is being done with it."""
-        documents.delete(self._changeable())
-        return Response(status=204)
-
-    @extend_schema(
-        summary="List the passages of a document",
-        responses={200: serializers.ChunkSerializer(many=True), **problems(400, 401, 404)},
-    )
-    @action(detail=True)
-    def chunks(self, request: Request, pk: str) -> Response:
-        """The passages that searches find, in their order."""
-        live = self.get_object().chunks.filter(live=True).defer("embedding", "terms")
-        page: list[Any] = SkipLimitPagination().paginate_queryset(
-            live.order_by("ordinal"), request, self
-        )
-        return Response(serializers.ChunkSerializer(page, many=True).data)
-
-    @extend_schema(
-        summary="Read the text of a document",
-        responses={200: serializers.DocumentText, **problems(401, 404)},
-    )
-    @action(detail=True)
-    def text(self, request: Request, pk: str) -> Response:
-        """The text that was read of a document; empty until it is ready."""
-        document = self.get_object()
-        return Response({"document_id": document.id, "text": document.text})
-
-    @extend_schema(
-        summary="Download a document",
-        responses={(200, "application/octet-stream"): OpenApiTypes.BINARY, **problems(401, 404)},
-    )
-    @action(detail=True)
-    def file(self, request: Request, pk: str) -> HttpResponse:
-        """The document as it was uploaded."""
-        document = self.get_object()
-        data = files.read(document.file)
-        if data is None:
-            raise NotFound(_("The file is not in the storage any more."))
-        return HttpResponse(
-            data,
-            content_type="application/octet-stream",
-            headers={"Content-Disposition": "attachment", "X-Content-Type-Options": "nosniff"},
-        )
-
-    @extend_schema(
-        summary="Read a document anew",
-        request=None,
-        responses={200: _DOCUMENT, **problems(401, 403, 404)},
+        summary="Compare a base with its source",
+        request=serializers.Sync,
+        responses={200: serializers.SyncAnswer, **problems(400, 401, 403, 404)},
     )
     @action(detail=True, methods=["post"])
-    def reprocess(self, request: Request, pk: str) -> Response:
-        """Read a document again. Until that is done searches find what it was."""
-        documents.reprocess(self._changeable())
-        return Response(_DOCUMENT(self.get_object()).data)
-
-    @extend_schema(
-        summary="Stop reading a document",
-        request=None,
-        responses={200: _DOCUMENT, **problems(401, 403, 404)},
-    )
-    @action(detail=True, methods=["post"])
-    def cancel(self, request: Request, pk: str) -> Response:
-        """Stop the work on a document. One that is ready stays as it is."""
-        documents.cancel(self._changeable())
-        return Response(_DOCUMENT(self.get_object()).data)
-
-    def _changeable(self) -> Document:
-        """The document, if the caller may change it. Raises `Forbidden` if only to read it."""
-        document = self.get_object()
-        bases.changeable(caller_in(self.request).user, document.base_id)
-        return document
+    def sync(self, request: Request, pk: str) -> Response:
+        """Say which documents of a source are to be uploaded, since the base has them not at all or
+        with other bytes, and which of the base's the source has no more. With `delete_missing`
+        these are deleted. Documents without an external id are left alone."""
+        base = bases.changeable(caller_in(request).user, UUID(pk))
+        told = validated(serializers.Sync, request.data)
+        hashes = {listed["external_id"]: listed["hash"] for listed in told["documents"]}
+        compared = syncing.compare(base, hashes, delete_missing=told["delete_missing"])
+        return Response(serializers.SyncAnswer(compared).data)

@@ -24,6 +24,8 @@ from rini.storage.remembered import Remembered
 from rini.translation import gettext as _
 
 NEAR_NAMES = 5
+_LONGEST = 200
+"""Characters of a model's name, as the catalogue and the ledger keep it."""
 _Reading = tuple[str | None, str]
 """A provider's slug (None: any) and a model's name."""
 
@@ -34,6 +36,8 @@ def find_model(caller: Caller, provider: str | None, model: str, kind: str) -> M
     A model that is in no table is its provider's, by its prefix or by what vendors' models are
     named like, if that takes any, or the caller has a key for it. Raises `InvalidInput`.
     """
+    if len(model) > _LONGEST:
+        raise _nowhere(model, kind)
     readings = list(_readings(provider, model))
     rows = _rows(tuple(readings))
     for slug, name in readings:

@@ -16,6 +16,7 @@ FIELDS = {
     "finish_reason",
     *("prompt_tokens", "completion_tokens", "token_count", "response_time_ms"),
     *("time_to_first_token_ms", "cost", "citations", "tool_calls", "memories", "created_at"),
+    *("agent_id", "agent_version"),
 }
 
 

@@ -328,7 +328,7 @@ def test_a_message_that_cannot_be_asked_is_refused_by_name(
 
 
 def test_errors_are_the_sentence_that_the_page_shows(alice: User, stage: Stage) -> None:
-    assert refused(alice, said("안녕"), model="gpt-없음")[0] == 400
+    assert refused(alice, said("안녕"), model="없는-모델")[0] == 400
     status, text = refused(alice, said("안녕"), modle=GPT)
     assert status == 400
     assert "“model”" in text

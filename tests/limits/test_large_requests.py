@@ -299,8 +299,8 @@ def test_an_import_of_too_many_messages_is_refused(server: RiniServer, alice: Us
 
 _SIBLINGS = """
     INSERT INTO conversations_message (session_id, user_id, role, content, reasoning, status,
-        citations, tool_calls, created_at)
-    SELECT %s, %s, 'user', '판 ' || n, '', 'complete', '[]', '[]', now()
+        citations, tool_calls, memories, created_at)
+    SELECT %s, %s, 'user', '판 ' || n, '', 'complete', '[]', '[]', '[]', now()
     FROM generate_series(1, %s) AS n
 """
 

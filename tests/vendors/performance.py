@@ -44,7 +44,10 @@ async def perform(call: Call, request: web.Request) -> web.StreamResponse:
         return web.Response(body=script.raw, content_type=kind, headers=script.headers)
     if service := openai.SERVICES.get(call.path.removeprefix("/v1")):
         call.pieces_sent = 1
-        return service(script, call.body)
+        try:
+            return service(script, call.body)
+        except (KeyError, TypeError):  # a field is missing, or of another kind
+            return web.json_response(vendor.error(400, call.body, call.key), status=400)
     if call.path.lower().endswith(("/embeddings", "embedcontent", "embedcontents")):
         return web.json_response(EMBEDDINGS[call.vendor](script, call.body))
     call.pieces_sent = 1

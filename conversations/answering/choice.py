@@ -28,6 +28,10 @@ class Choice:
     """Where to look for passages that answer the question; None: nobody said."""
     passages: int | None = None
     """How many of them to look for; None: as many as usual."""
+    filters: Mapping[str, Any] | None = None
+    """What the documents' attributes have to be, as `knowledge.filters` has it."""
+    min_score: float = 0.0
+    """How well a passage has to fit, from 0 to 1."""
     tools: Sequence[str] | None = None
     """The names of Rini's own tools that the model may call; None: nobody said."""
     mcp_connection_ids: Sequence[str] | None = None

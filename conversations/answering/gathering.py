@@ -73,7 +73,8 @@ async def _images(turn: Turn, history: Awaitable[History]) -> Images:
 
 async def _passages(turn: Turn, history: Awaitable[History]) -> Passages | None:
     """What the user's documents say. Its own deadline ends it, and the answer is made without."""
-    return await passages.of(turn, await history)
+    told = (await history).turns
+    return await passages.of(turn, [one.content for one in told if one.role == "user"])
 
 
 async def _in_time(work: Awaitable[T], seconds: float, name: str) -> T:

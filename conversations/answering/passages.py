@@ -10,7 +10,7 @@ import asyncio
 import re
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID
 from xml.sax.saxutils import quoteattr
@@ -18,7 +18,6 @@ from xml.sax.saxutils import quoteattr
 from django.conf import settings
 
 from accounts.authentication import Caller
-from conversations.answering.context import History
 from conversations.answering.turn import Turn
 from knowledge import bases, retrieval
 from knowledge.retrieval import Found, Question
@@ -32,6 +31,7 @@ from rini.web.api import known_error
 SEARCH_SECONDS = 15.0
 USUAL, MOST = 8, 50
 """Passages that are looked for."""
+_ASKED = Question(text="", top_k=USUAL)
 _SECTION = 400
 """The tokens that a passage may have with what stands around it."""
 _FEW_TERMS = 6
@@ -77,14 +77,21 @@ class Passages:
         }
 
 
-async def of(turn: Turn, history: History) -> Passages | None:
-    """The passages for the question of a turn; None where it names no knowledge bases."""
+async def of(turn: Turn, questions: Sequence[str]) -> Passages | None:
+    """The passages for the last of the `questions` of a turn's user; None where the turn names no
+    knowledge bases."""
     ids = [UUID(id_) for id_ in turn.choice.knowledge_base_ids or ()]
     if not ids:
         return None
-    questions = [told.content for told in history.turns if told.role == "user"]
-    most, window = turn.choice.passages or USUAL, turn.route.context_window
-    return await found(turn.caller, ids, questions, most=most, window=window)
+    choice = turn.choice
+    asked = Question(
+        text="",
+        top_k=choice.passages or USUAL,
+        min_score=choice.min_score,
+        filters=choice.filters,
+    )
+    window = turn.route.context_window
+    return await found(turn.caller, ids, questions, asked=asked, window=window)
 
 
 async def found(
@@ -92,17 +99,17 @@ async def found(
     ids: Sequence[UUID],
     questions: Sequence[str],
     *,
-    most: int = USUAL,
+    asked: Question = _ASKED,
     window: int | None,
 ) -> Passages:
-    """At most so many passages of knowledge bases for the last of `questions`, as they fit into the
-    `window` of a model (in tokens)."""
+    """The passages of knowledge bases for the last of `questions`, looked for as `asked`, as they
+    fit into the `window` of a model (in tokens)."""
     begun = time.monotonic()
     query = query_of(questions)
     try:
         async with asyncio.timeout(SEARCH_SECONDS):
             searched = await in_database(bases.all_of, caller.user, ids)
-            question = Question(text=query, top_k=most, expand=_SECTION)
+            question = replace(asked, text=query, expand=_SECTION)
             answer = await retrieval.search(caller, searched, question)
     except TimeoutError:
         late = Unavailable(_("The documents could not be searched in time."))

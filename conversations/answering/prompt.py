@@ -119,6 +119,27 @@ def instructed(messages: Sequence[ChatMessage], system_prompt: str) -> Sequence[
     return [{"role": "system", "content": system_prompt}, *messages]
 
 
+def questions(messages: Iterable[ChatMessage]) -> list[str]:
+    """What the user says in messages that somebody else has put together."""
+    return [_text(one["content"]) for one in messages if one["role"] == "user"]
+
+
+def with_passages(messages: Sequence[ChatMessage], passages: str) -> list[ChatMessage]:
+    """Such messages with `passages` before the last of the user's."""
+    told = list(messages)
+    for place in reversed(range(len(told))):
+        if told[place]["role"] == "user":
+            told[place] = {**told[place], "content": after(passages, told[place]["content"])}
+            break
+    return told
+
+
+def _text(content: Any) -> str:
+    if isinstance(content, str):
+        return content
+    return "\n\n".join(part["text"] for part in content if part["type"] == "text")
+
+
 def after(beside: str, content: Any) -> str | list[Any]:
     """A question's content, a text or OpenAI's parts, with what stands before it."""
     if isinstance(content, str):

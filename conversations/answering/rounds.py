@@ -21,12 +21,13 @@ from types import MappingProxyType
 from typing import Any
 
 from billing.models import UsageRecord
-from conversations.answering import context, gathering, images, prompt
+from conversations.answering import context, gathering, images, passages, prompt
 from conversations.answering.citing import CitationReader
 from conversations.answering.events import EventType
 from conversations.answering.gathering import Gathered
 from conversations.answering.tools import steps
 from conversations.answering.tools.calling import Calling
+from conversations.answering.tools.found import Numbered
 from conversations.answering.turn import Turn
 from providers import fallbacks
 from providers.errors import ContextTooLong, ModelNotFound, ProviderRefused
@@ -69,7 +70,7 @@ class Rounds:
         Raises `ProviderError`, and what `gathering.gather` does.
         """
         told = self._turn.told
-        async with aclosing(self._gathered() if told is None else self._answered(told)) as all_:
+        async with aclosing(self._gathered() if told is None else self._told(told)) as all_:
             async for event in all_:
                 if isinstance(event, Keepsake):
                     self.keepsakes.append(event)
@@ -94,6 +95,19 @@ class Rounds:
                 gathered = None if began else await self._otherwise(gathered, refusal)
                 if gathered is None:
                     raise
+
+    async def _told(self, told: Sequence[ChatMessage]) -> AsyncGenerator[Event, None]:
+        """The answer to what the caller has put together, with passages if it asks for them."""
+        found = await passages.of(self._turn, prompt.questions(told))
+        if found is None:
+            answer = self._answered(told)
+        else:
+            self._tell(EventType.RETRIEVED, found.event())
+            known = Numbered(found.citations).numbers
+            answer = self._cited(self._answered(prompt.with_passages(told, found.told)), known)
+        async with aclosing(answer) as events:
+            async for event in events:
+                yield event
 
     def _answer(self, gathered: Gathered) -> AsyncGenerator[Event, None]:
         answer = self._in_steps(gathered)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
@@ -15,8 +16,11 @@ from openai.types import FileObject
 from knowledge import documents
 from knowledge.models import Chunk, Document, KnowledgeBase, UploadedFile
 from tests.conftest import User
-from tests.dialects.openai_client import client_of
+from tests.conversations.conftest import add_keys
+from tests.dialects.openai_client import CLAUDE, GPT, client_of
 from tests.knowledge.test_knowledge_bases import PASSAGES, QUESTIONS, add, new_base, search, work
+from tests.vendors.script import Script
+from tests.vendors.stage import Stage
 
 LEAVE = PASSAGES["휴가.md"]
 
@@ -436,3 +440,78 @@ def test_who_may_write_to_a_store_puts_own_files_in_and_takes_them_away(
 def test_without_a_token_nothing_is_told(alice: User, filled: str) -> None:
     with pytest.raises(openai.AuthenticationError):
         client_of(alice, "rini-no").vector_stores.retrieve(filled)
+
+
+# -- answers --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("model", [GPT, CLAUDE])
+def test_a_response_searches_files_and_cites_them(
+    alice: User, hers: openai.OpenAI, filled: str, stage: Stage, model: str
+) -> None:
+    add_keys(alice)
+    stage.next(Script(pieces=["십오 일 [", "1]. 끝 [9]"]))
+    answer = hers.responses.create(
+        model=model,
+        input="연차는 며칠인가요?",
+        tools=[{"type": "file_search", "vector_store_ids": [filled], "max_num_results": 2}],
+        include=["file_search_call.results"],
+    )
+    searched, message = answer.output
+    assert searched.type == "file_search_call"
+    assert (searched.status, searched.queries) == ("completed", ["연차는 며칠인가요?"])
+    assert searched.results
+    assert searched.results[0].filename == "휴가.md"
+    assert answer.output_text == "십오 일 [1]. 끝 "
+    assert message.type == "message"
+    [cited] = message.to_dict()["content"][0]["annotations"]  # type: ignore[index]  # it is a message
+    assert (cited["type"], cited["filename"], cited["index"]) == ("file_citation", "휴가.md", 5)
+    assert hers.files.content(cited["file_id"]).read() == LEAVE.encode()
+    assert "십오 일입니다" in json.dumps(stage.wait_for_call().body, ensure_ascii=False)
+    assert hers.responses.retrieve(answer.id).to_dict() == answer.to_dict()
+    stage.next(Script(pieces=["네"]))
+    again = hers.responses.create(model=model, input="정말?", previous_response_id=answer.id)
+    assert again.output_text == "네"
+
+
+def test_a_streamed_response_tells_of_its_search_first(
+    alice: User, hers: openai.OpenAI, filled: str, stage: Stage
+) -> None:
+    add_keys(alice)
+    stage.next(Script(pieces=["일 년에 ", "15일 [1]"]))
+    tools: Any = [{"type": "file_search", "vector_store_ids": [filled]}]
+    with hers.responses.stream(model=GPT, input="연차는 며칠인가요?", tools=tools) as stream:
+        events = list(stream)
+        last = stream.get_final_response()
+    types = [event.type for event in events]
+    assert types[2:7] == [
+        "response.output_item.added",
+        "response.file_search_call.in_progress",
+        "response.file_search_call.searching",
+        "response.file_search_call.completed",
+        "response.output_item.done",
+    ]
+    assert "response.output_text.annotation.added" in types
+    assert [event.sequence_number for event in events] == list(range(len(events)))
+    assert [item.type for item in last.output] == ["file_search_call", "message"]
+
+
+@pytest.mark.parametrize(
+    ("tool", "more", "status"),
+    [
+        ({"vector_store_ids": []}, {}, 400),
+        ({"vector_store_ids": ["vs_1"]}, {}, 400),
+        ({"vector_store_ids": [f"vs_{uuid4().hex}"]}, {}, 404),
+        ({"max_num_results": 51}, {}, 400),
+        ({"filters": {"type": "like", "key": "a", "value": "b"}}, {}, 400),
+        ({"ranking_options": {"hybrid_search": {"text_weight": 1}}}, {}, 400),
+        ({}, {"store": False}, 400),
+    ],
+)
+def test_a_search_that_cannot_be_ends_a_response_before_it_begins(
+    alice: User, filled: str, stage: Stage, tool: Any, more: Any, status: int
+) -> None:
+    add_keys(alice)
+    tools = [{"type": "file_search", "vector_store_ids": [filled], **tool}]
+    answer = alice.post("/v1/responses", json={"model": GPT, "input": "?", "tools": tools, **more})
+    assert answer.status_code == status, answer.text

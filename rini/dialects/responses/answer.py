@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from providers.types import Event, Keepsake, ReasoningDelta, TextDelta, ToolCallDelta
-from rini.dialects.responses import output
+from rini.dialects.responses import file_search, output
 
 Json = dict[str, Any]
 
@@ -56,13 +56,23 @@ class Answer:
             case _:
                 pass
 
+    def searched(self, search: Json) -> Iterator[Json]:
+        """A search in the user's files, which has ended, as its item."""
+        begun = {**search, "status": "in_progress", "results": None}
+        yield self._begun(begun)
+        states = ["in_progress", "searching"]
+        states += ["completed"] if search["status"] == output.COMPLETED else []
+        for state in states:
+            yield self._of(search["id"], f"response.file_search_call.{state}")
+        yield self._item("done", search)
+
     def ending(self, response: Json) -> Iterator[Json]:
         """The ends of all items that have begun, as `response` has them, and its own."""
         yield from self._thinking_ends()
         for item in response["output"]:
             if item["id"] not in self._places:
                 yield from self._added(item)
-            elif item["type"] != "reasoning":
+            elif item["type"] not in {"reasoning", file_search.ITEM}:
                 yield from self._done(item)
         kind = {"cancelled": "failed"}.get(response["status"], response["status"])
         yield self._event(f"response.{kind}", response=response)
@@ -144,6 +154,10 @@ class Answer:
         match item["type"]:
             case "message":
                 [part] = item["content"]
+                kind = "response.output_text.annotation.added"
+                for i, one in enumerate(part["annotations"]):
+                    fields = {"annotation_index": i, "annotation": one}
+                    yield self._of(item_id, kind, content_index=0, **fields)
                 ends = {"text": part["text"], "logprobs": []}
                 yield self._of(item_id, "response.output_text.done", content_index=0, **ends)
                 yield self._of(item_id, "response.content_part.done", content_index=0, part=part)

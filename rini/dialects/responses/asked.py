@@ -13,7 +13,7 @@ from typing import Any
 from uuid import UUID
 
 from providers.fallback_names import fallback_names
-from rini.dialects.responses import items, tools
+from rini.dialects.responses import file_search, items, tools
 from rini.dialects.responses.wrong import invalid, one_of, text_or_none
 from rini.errors import InvalidInput
 from rini.translation import gettext as _
@@ -76,6 +76,8 @@ class Asked:
     conversation: UUID | None = None
     fallbacks: list[str] | None = None
     """The models to ask where this one does not answer; None: the operator's."""
+    results: bool = False
+    """Whether the answer shows the passages that were found."""
     keepsakes: bool = False
     """Whether the answer shows what the vendor wants back with it."""
 
@@ -118,17 +120,22 @@ def _asked(fields: Json, given: list[Json]) -> Asked:
     background = _flag(fields, "background", usual=False)
     if background and not store:
         raise invalid("background", _("What runs in the background has to be stored."))
+    settings = _settings(fields)
+    if not store and file_search.chosen(settings):
+        raise invalid("store", _("Files are searched for responses that are stored."))
+    included = _included(fields.get("include"))
     return Asked(
         model=model,
         items=given,
-        settings=_settings(fields),
+        settings=settings,
         stream=_flag(fields, "stream", usual=False),
         store=store,
         background=background,
         previous=_previous(fields.get("previous_response_id")),
         conversation=_conversation(fields.get("conversation")),
         fallbacks=fallback_names(fields.get("fallbacks")),
-        keepsakes=KEEPSAKES in _included(fields.get("include")),
+        keepsakes=KEEPSAKES in included,
+        results=file_search.RESULTS in included,
     )
 
 

@@ -114,6 +114,13 @@ _PARTS: Mapping[str, tuple[str, ...]] = {
     "input_audio": (),
 }
 """The kinds of parts, and the texts that each needs."""
+
+
+def _check_search(item: Json, where: str) -> None:
+    if not isinstance(item.get("queries", []), list):
+        raise invalid(f"{where}.queries", _("Give a list of texts."))
+
+
 _KINDS: Mapping[str, Callable[[Json, str], None]] = {
     "message": _check_message,
     "function_call": _check_call,
@@ -122,6 +129,7 @@ _KINDS: Mapping[str, Callable[[Json, str], None]] = {
     "custom_tool_call_output": _check_output,
     "reasoning": _check_reasoning,
     compaction.KIND: compaction.check,
+    "file_search_call": _check_search,
 }
 
 

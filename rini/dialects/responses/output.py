@@ -27,15 +27,17 @@ def reasoning_kept(whose: str, kept: str) -> Json:
     return {**reasoning(whose, "", kept), "id": f"rs_{whose}ff"}
 
 
-def message(whose: str, text: str | None, status: str = COMPLETED) -> Json:
+def message(
+    whose: str, text: str | None, status: str = COMPLETED, cited: Sequence[Json] = ()
+) -> Json:
     """`text` is None where nothing has been said yet."""
-    content = [] if text is None else [text_part(text)]
+    content = [] if text is None else [text_part(text, cited)]
     head = {"id": f"msg_{whose}", "type": "message", "status": status, "role": "assistant"}
     return {**head, "content": content}
 
 
-def text_part(text: str) -> Json:
-    return {"type": "output_text", "text": text, "annotations": [], "logprobs": []}
+def text_part(text: str, cited: Sequence[Json] = ()) -> Json:
+    return {"type": "output_text", "text": text, "annotations": list(cited), "logprobs": []}
 
 
 def call(
@@ -69,14 +71,16 @@ def of_answer(
     names: Names,
     shows_keepsakes: bool,
     status: str = COMPLETED,
+    search: Json | None = None,
+    cited: Sequence[Json] = (),
 ) -> list[Json]:
     """All items of an answer that has ended, in the order in which models give them."""
     of_thoughts, of_calls = told_with(kept, calls) if shows_keepsakes else ("", "")
-    found: list[Json] = []
+    found: list[Json] = [search] if search else []
     if thought or of_thoughts:
         found.append(reasoning(whose, thought, of_thoughts))
     if said:
-        found.append(message(whose, said, status))
+        found.append(message(whose, said, status, cited))
     found += [call(whose, index, told, names, status) for index, told in enumerate(calls)]
     return found + ([reasoning_kept(whose, of_calls)] if of_calls else [])
 

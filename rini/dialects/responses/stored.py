@@ -26,7 +26,7 @@ from conversations.models import Generation, GenerationStatus, MemoryMode, Messa
 from conversations.visibility import GenerationQuerySet
 from providers.gateway import check_size
 from providers.types import Keepsake
-from rini.dialects.responses import items, output, request
+from rini.dialects.responses import file_search, items, output, request, sources
 from rini.dialects.responses.asked import Asked
 from rini.dialects.responses.response import RUNNING, Response, status_of
 from rini.dialects.responses.tools import names_of
@@ -114,7 +114,7 @@ def items_of(path: Sequence[Message]) -> list[Json]:
         if row := by_question.get(message.pk):
             found += items.numbered(row.input, row.generation_id.hex)
         elif row := by_answer.get(message.pk):
-            found += answer_items(message, row.generation_id, row.settings, shows_keepsakes=True)
+            found += answer_items(message, row.generation, row.settings, shows_keepsakes=True)
         elif message.content:
             found.append(_plain(message))
     return found
@@ -136,7 +136,8 @@ def open_response(caller: Caller, asked: Asked) -> Turn:
         check_size(chat)
         question = transcript.new_question(session, place.parent_id, shown)
         question.role = items.role(given)
-        choice = Choice(model=asked.model, params=dict(chat.params))
+        searched = file_search.chosen(asked.settings)
+        choice = Choice(model=asked.model, params=dict(chat.params), **searched)
         turn = opening.open_told_answer(caller, question, route, choice, told=chat.messages)
         models.Response.objects.create(
             generation=turn.generation,
@@ -173,7 +174,7 @@ def response_of(generation: Generation, *, shows_keepsakes: bool | None = None) 
     shows = further["shows_keepsakes"] if shows_keepsakes is None else shows_keepsakes
     is_running = generation.status == GenerationStatus.RUNNING
     status, incomplete = (RUNNING, None) if is_running else _status(generation)
-    answered = [] if is_running else answer_items(message, generation.id, settings, shows)
+    answered = [] if is_running else answer_items(message, generation, row.settings, shows)
     previous, conversation = further["previous"], further["conversation"]
     return Response(
         id=generation.id,
@@ -192,11 +193,25 @@ def response_of(generation: Generation, *, shows_keepsakes: bool | None = None) 
     ).json()
 
 
+def search_item(generation: Generation, told: Mapping[str, Any]) -> Json:
+    """The item of what was searched for an answer, as the event of it or its generation says."""
+    further = generation.response.settings[_FURTHER]
+    found = told.get("citations", generation.assistant_message.citations)
+    return file_search.item(
+        generation.id.hex,
+        told,
+        sources.of(found),
+        shows_results=further.get("shows_results", False),
+    )
+
+
 def answer_items(
-    message: Message, response_id: UUID, settings: Mapping[str, Any], shows_keepsakes: bool
+    message: Message, generation: Generation, settings: Mapping[str, Any], shows_keepsakes: bool
 ) -> list[Json]:
     """The items of an answer that has ended."""
-    whose = response_id.hex
+    whose = generation.id.hex
+    retrieval = generation.retrieval
+    cited = file_search.citing(message.content, sources.of(message.citations or ()))
     calls = [
         {**call, "id": call["id"] or f"call_{whose}{i:02x}"}
         for i, call in enumerate(message.tool_calls)
@@ -211,6 +226,8 @@ def answer_items(
         names=names_of(settings["tools"]),
         shows_keepsakes=shows_keepsakes,
         status=output.COMPLETED if is_whole else output.INCOMPLETE,
+        search=search_item(generation, retrieval) if retrieval else None,
+        cited=list(cited),
     )
 
 
@@ -255,6 +272,7 @@ def _further(asked: Asked) -> Json:
         "previous": asked.previous.hex if asked.previous else None,
         "conversation": asked.conversation.hex if asked.conversation else None,
         "shows_keepsakes": asked.shows_keepsakes,
+        "shows_results": asked.results,
     }
     return {_FURTHER: further}
 

@@ -105,6 +105,9 @@ async def _told(
             if event.is_terminal:
                 last = await in_database(_now, user, response_id)
                 frames += _frames(answer.ending(last), after)
+            elif event.type == EventType.RETRIEVED:
+                search = await in_database(_search, user, response_id, event)
+                frames += _frames(answer.searched(search), after)
             else:
                 told = [e for one in _read(event) for e in answer.events(one)]
                 frames += _frames(told, after)
@@ -114,6 +117,10 @@ async def _told(
 
 def _now(user: User, response_id: UUID) -> Json:
     return stored.response_of(stored.find(user, response_id))
+
+
+def _search(user: User, response_id: UUID, event: JournalEvent) -> Json:
+    return stored.search_item(stored.find(user, response_id), event.data)
 
 
 def _beginning(user: User, response_id: UUID) -> Json:

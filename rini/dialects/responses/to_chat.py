@@ -72,6 +72,8 @@ def messages(given: Iterable[Mapping[str, Any]]) -> Sequence[ChatMessage]:
                 told.append({"role": role, "content": _content(item["content"])})
             case compaction.KIND:
                 told.append(compaction.as_chat(item))
+            case "file_search_call":
+                pass  # what was found is told with the question that it was for
             case _:
                 told.append(_result(item))
                 pictures += _pictures(item["output"])

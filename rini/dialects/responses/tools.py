@@ -12,6 +12,7 @@ from typing import Any
 
 import orjson
 
+from rini.dialects.responses import file_search
 from rini.dialects.responses.wrong import invalid, one_of, text, text_or_none
 from rini.translation import gettext as _
 
@@ -36,7 +37,9 @@ def check(tools: object, choice: object) -> None:
     if not isinstance(tools, list):
         raise invalid("tools", _("Give a list of tools."))
     for i, tool in enumerate(tools):
-        _check_tool(tool, f"tools[{i}]", ("function", "custom", "namespace"))
+        _check_tool(tool, f"tools[{i}]", ("function", "custom", "namespace", file_search.TOOL))
+    if sum(tool["type"] == file_search.TOOL for tool in tools) > 1:
+        raise invalid("tools", _("Give `file_search` once, with all vector stores."))
     seen: set[str] = set()
     for name, _tool in _every(tools):
         if name in seen:
@@ -65,6 +68,8 @@ def _check_choice(choice: Mapping[str, Any]) -> None:
 
 def _check_named(tool: object, where: str) -> None:
     """Of a tool that is named among others: its kind, its name, and its namespace if it has one."""
+    if isinstance(tool, Mapping) and tool.get("type") == file_search.TOOL:
+        return
     _check_tool(tool, where, ("function", "custom"))
     if isinstance(tool, Mapping):
         text_or_none(tool.get("namespace"), f"{where}.namespace")
@@ -75,6 +80,9 @@ def _check_tool(tool: object, where: str, kinds: Sequence[str]) -> None:
     if not isinstance(tool, Mapping) or kind not in kinds:
         told = _("Tools of the type %(kind)s are not served here.") % {"kind": kind}
         raise invalid(f"{where}.type", told)
+    if kind == file_search.TOOL:
+        file_search.check(tool, where)
+        return
     text(tool.get("name"), f"{where}.name")
     if kind == "namespace":
         inner = tool.get("tools")
@@ -88,11 +96,17 @@ def as_chat(settings: Mapping[str, Any]) -> Json:
     """The chat format's ``tools``, ``tool_choice`` and ``parallel_tool_calls``; empty for none."""
     choice, told = settings["tool_choice"], [_function(*one) for one in _every(settings["tools"])]
     if isinstance(choice, Mapping) and choice.get("type") == "allowed_tools":
-        allowed = {joined(one.get("namespace"), one["name"]) for one in choice["tools"]}
+        allowed = {
+            joined(one.get("namespace"), one["name"])
+            for one in choice["tools"]
+            if one["type"] != file_search.TOOL
+        }
         told = [tool for tool in told if tool["function"]["name"] in allowed]
         choice = choice.get("mode", "auto")
     if not told:
         return {}
+    if isinstance(choice, Mapping) and choice["type"] == file_search.TOOL:
+        choice = "auto"  # it has been searched before the model is asked
     if isinstance(choice, Mapping):
         name = joined(choice.get("namespace"), choice["name"])
         choice = {"type": "function", "function": {"name": name}}
@@ -123,7 +137,7 @@ def _every(tools: Sequence[Mapping[str, Any]]) -> Iterator[tuple[str, Mapping[st
         if tool["type"] == "namespace":
             for one in tool["tools"]:
                 yield joined(tool["name"], one["name"]), one
-        else:
+        elif tool["type"] != file_search.TOOL:
             yield tool["name"], tool
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import unquote, urlsplit
 from uuid import UUID
 
 from django.db.models import QuerySet
@@ -112,16 +113,30 @@ class BaseDocumentViewSet(ListModelMixin, Resource[Document]):
 
 
 def _uploaded(data: Any, external_id: str | None = None) -> dict[str, Any]:
-    """The name, the bytes and the other fields of a body or a form. Raises `InvalidInput`."""
+    """The name, the bytes (None for an address) and the other fields of a body or a form.
+
+    Raises `InvalidInput`.
+    """
     is_form = hasattr(data, "dict")
     told = data.dict() if is_form else data
     if external_id is not None and isinstance(told, dict):
         told = {"external_id": external_id, **told}
     fields = validated(serializers.NewDocument, told, is_form=is_form)
     file, text = fields.pop("file", None), fields.pop("text", None)
-    content = file.read() if file is not None else text.encode()
-    name = harmless(fields.pop("name", None) or file.name) or "document"
+    if file is not None:
+        content, usual_name = file.read(), file.name
+    elif text is not None:
+        content, usual_name = text.encode(), ""
+    else:
+        content, usual_name = None, _last_part(fields["url"])
+    name = harmless(fields.pop("name", None) or usual_name) or "document"
     return {"name": name, "data": content, "fields": fields}
+
+
+def _last_part(url: str) -> str:
+    """What a document at this address is called: its last part, or else the host."""
+    address = urlsplit(url)
+    return (unquote(address.path).rstrip("/").rpartition("/")[2] or address.netloc)[:255]
 
 
 @extend_schema_view(
@@ -189,6 +204,8 @@ class DocumentViewSet(RetrieveModelMixin, Resource[Document]):
     def file(self, request: Request, pk: str) -> HttpResponse:
         """The document as it was uploaded."""
         document = self.get_object()
+        if not document.file:
+            raise NotFound(_("The document has not been fetched yet."))
         data = files.read(document.file)
         if data is None:
             raise NotFound(_("The file is not in the storage any more."))

@@ -12,6 +12,7 @@ from typing import Any
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
+from knowledge import queue
 from knowledge.models import WORKING, Document, DocumentStatus, KnowledgeBase, UploadedFile
 from rini.errors import Conflict
 from rini.storage import files
@@ -22,26 +23,24 @@ FOLDER = "documents"
 WORK = "knowledge.tasks.ingest_next"
 
 
-def add(base: KnowledgeBase, name: str, data: bytes, fields: Mapping[str, Any]) -> Document:
-    """Store a document and queue it. `fields` are its external id, source, attributes.
+def add(base: KnowledgeBase, name: str, data: bytes | None, fields: Mapping[str, Any]) -> Document:
+    """Store a document and queue it. `fields` are its external id, source, attributes, and the url
+    of one that is still to be fetched, whose `data` is None.
 
     Raises `Conflict` for an external id that the base has already.
     """
-    stored = files.save(FOLDER, data, "bin")
-    digest = hashlib.sha256(data).hexdigest()
+    stored = _stored(data)
     try:
         with transaction.atomic():
-            document = Document.objects.create(
-                base=base, name=name, file=stored, size=len(data), content_hash=digest, **fields
-            )
+            document = Document.objects.create(base=base, name=name, **stored, **fields)
             transaction.on_commit(lambda: enqueue(WORK))
     except IntegrityError:
-        files.delete(stored)
+        _discard(stored)
         if not KnowledgeBase.objects.filter(id=base.id).exists():
             raise Conflict(_("The knowledge base has just been deleted.")) from None
         raise _taken(fields.get("external_id")) from None
     except Exception:
-        files.delete(stored)
+        _discard(stored)
         raise
     return document
 
@@ -58,29 +57,37 @@ def change(document: Document, fields: Mapping[str, Any]) -> None:
         raise _taken(fields.get("external_id")) from None
 
 
-def replace(document: Document, data: bytes) -> None:
-    """Give a document other bytes and queue it. Whoever works on the former ones writes no more;
-    searches find their passages until the new ones are ready."""
-    stored = files.save(FOLDER, data, "bin")
+def replace(document: Document, data: bytes | None) -> None:
+    """Give a document other bytes, or (None) have it fetched anew, and queue it. Whoever works on
+    it writes no more; searches find the former passages until the new ones are ready."""
+    stored = _stored(data)
     try:
         with transaction.atomic():
             former = Document.objects.select_for_update().defer("text").get(id=document.id)
-            Document.objects.filter(id=document.id).update(
-                file=stored,
-                size=len(data),
-                content_hash=hashlib.sha256(data).hexdigest(),
-                leased_until=None,
-                **_queued(),
-            )
+            Document.objects.filter(id=document.id).update(leased_until=None, **stored, **_queued())
             former.chunks.filter(live=False).delete()
-            forget(former)
+            if stored:
+                forget(former)
             transaction.on_commit(lambda: enqueue(WORK))
     except Document.DoesNotExist:
-        files.delete(stored)
+        _discard(stored)
         raise Conflict(_("The document has just been deleted.")) from None
     except Exception:
-        files.delete(stored)
+        _discard(stored)
         raise
+
+
+def keep_fetched(document: Document, data: bytes) -> None:
+    """Store what the address of a claimed document answered. Raises `Superseded`."""
+    stored = _stored(data)
+    try:
+        with transaction.atomic():
+            queue.write(document, **stored)
+            forget(document)
+    except BaseException:
+        _discard(stored)
+        raise
+    document.file = stored["file"]
 
 
 def reprocess(document: Document) -> None:
@@ -109,12 +116,30 @@ def delete(document: Document) -> None:
 
 def forget(deleted: Document | UploadedFile) -> None:
     """After the commit delete the file of a deleted row, unless another has it too."""
-    files.delete_after_commit(deleted.file, _is_used)
+    if deleted.file:  # an address that was never fetched has none
+        files.delete_after_commit(deleted.file, _is_used)
 
 
 def sweep() -> int:
     """Delete the files that no row has and that are not just being stored; how many."""
     return files.sweep(FOLDER, _used)
+
+
+def _stored(data: bytes | None) -> dict[str, Any]:
+    """Store the bytes of a document; the columns that say so. Without bytes: none."""
+    if data is None:
+        return {}
+    return {
+        "file": files.save(FOLDER, data, "bin"),
+        "size": len(data),
+        "content_hash": hashlib.sha256(data).hexdigest(),
+    }
+
+
+def _discard(stored: Mapping[str, Any]) -> None:
+    """Delete the file of columns that were not written."""
+    if stored:
+        files.delete(stored["file"])
 
 
 def _queued() -> dict[str, Any]:

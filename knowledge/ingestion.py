@@ -1,4 +1,4 @@
-"""From a stored document to passages that are found.
+"""From a stored document, or an address, to passages that are found.
 
     claim ─► reading ─► chunking ─► embedding (batch by batch) ─► publish ─► ready
                 │ Unreadable            │ a vendor is away
@@ -19,20 +19,23 @@ from django.conf import settings
 from django.db import connections, transaction
 
 from accounts.authentication import Caller
-from knowledge import chunking, keywords, queue, vectors
+from knowledge import chunking, documents, keywords, queue, vectors
 from knowledge.models import Chunk, Document, DocumentStatus
 from knowledge.queue import Superseded
 from knowledge.readers import process
-from knowledge.readers.limits import Limits, Unreadable
+from knowledge.readers.limits import MEGABYTE, Limits, Unreadable
 from knowledge.reading import Reading
 from providers.errors import ProviderError
 from providers.wires import registry
+from rini import egress
 from rini.errors import RateLimited, RiniError, Unavailable
 from rini.storage import files
 from rini.storage.background import enqueue
 
 BATCH = 64
 """Passages that are embedded, and stored, at once."""
+FETCH_SECONDS = 60.0
+"""For all of an address, with its redirects."""
 TEND = "knowledge.tasks.tend_base"
 log = structlog.get_logger(__name__)
 
@@ -84,6 +87,8 @@ def _ingest(document: Document) -> None:
 
 
 def _read(document: Document) -> Reading:
+    if document.url:
+        _fetch(document)
     data = files.read(document.file)
     connections.close_all()  # none is held while the document is read
     if data is None:
@@ -92,6 +97,14 @@ def _read(document: Document) -> Reading:
     if not reading.blocks:
         raise Unreadable(_nothing_in(reading))
     return reading
+
+
+def _fetch(document: Document) -> None:
+    """Store what the address of a document answers. Raises `RiniError` for why it cannot be had."""
+    most = Limits.from_json(settings.READER_LIMITS).document_mb * MEGABYTE
+    connections.close_all()  # none is held while the address answers
+    answer = asyncio.run(egress.fetch(document.url, max_bytes=most, deadline=FETCH_SECONDS))
+    documents.keep_fetched(document, answer.body)
 
 
 def _nothing_in(reading: Reading) -> str:

@@ -136,10 +136,13 @@ class Document(models.Model):
     batch = models.UUIDField(
         null=True, editable=False, help_text=_("The same for those that were added together.")
     )
+    url = models.CharField(
+        _("address"), max_length=2000, blank=True, help_text=_("It is fetched when it is read.")
+    )
     attributes = models.JSONField(_("attributes"), default=dict, blank=True)
     file = models.CharField(max_length=200, editable=False)
     file_type = models.CharField(_("type"), max_length=20, blank=True)
-    size = models.PositiveBigIntegerField(_("bytes"))
+    size = models.PositiveBigIntegerField(_("bytes"), default=0)
     content_hash = models.CharField(_("SHA-256"), max_length=64)
     text = models.TextField(blank=True, editable=False)
     page_count = models.PositiveIntegerField(_("pages"), null=True)

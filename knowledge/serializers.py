@@ -97,11 +97,13 @@ class AttributesField(serializers.DictField):
 
 
 class NewDocument(serializers.Serializer[Any]):
-    """A text with its name; in a form (`multipart/form-data`) a `file` instead."""
+    """A text with its name, or the `url` of a document that is fetched in the background; in a form
+    (`multipart/form-data`) a `file` instead."""
 
     name = serializers.CharField(required=False, max_length=255)
     text = serializers.CharField(required=False, trim_whitespace=False)
     file = serializers.FileField(required=False, allow_empty_file=True, max_length=255)
+    url = serializers.URLField(required=False, max_length=2000)
     external_id = serializers.CharField(required=False, max_length=255)
     source = serializers.CharField(  # type: ignore[assignment]  # DRF keeps fields off the class
         required=False, max_length=2000
@@ -109,8 +111,10 @@ class NewDocument(serializers.Serializer[Any]):
     attributes = AttributesField(required=False)
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
-        if ("file" in attrs) == ("text" in attrs):
-            raise serializers.ValidationError({"file": _("Send a file in a form, or a text.")})
+        if sum(kind in attrs for kind in ("file", "text", "url")) != 1:
+            raise serializers.ValidationError(
+                {"file": _("Send a file in a form, or a text, or a URL.")}
+            )
         if "text" in attrs and "name" not in attrs:
             raise serializers.ValidationError({"name": _("Name the text.")})
         return attrs
@@ -170,7 +174,7 @@ class DocumentSerializer(serializers.ModelSerializer[Document]):
         fields = (
             *("id", "knowledge_base_id", "name", "file_type", "size", "status", "progress"),
             *("page_count", "chunk_count", "external_id", "source", "attributes", "error"),
-            *("content_hash", "created_at"),
+            *("url", "content_hash", "created_at"),
         )
         read_only_fields = fields
 

@@ -12,17 +12,18 @@ from knowledge import documents
 from knowledge.models import Document, DocumentStatus, KnowledgeBase
 
 
-def put(base: KnowledgeBase, name: str, data: bytes, fields: Mapping[str, Any]) -> Document:
+def put(base: KnowledgeBase, name: str, data: bytes | None, fields: Mapping[str, Any]) -> Document:
     """Store a document in place of the one with its external id, which is one of `fields`.
 
-    With the same bytes it is read again only where that had failed or been stopped. Raises
-    `Conflict` where another request has just added or deleted it.
+    With the same bytes it is read again only where that had failed or been stopped. An address
+    (`data` is None) is fetched again: only then is known what it answers. Raises `Conflict` where
+    another request has just added or deleted the document.
     """
     former = base.documents.filter(external_id=fields["external_id"]).defer("text").first()
     if former is None:
         return documents.add(base, name, data, fields)
-    documents.change(former, {"name": name, **fields})
-    if former.content_hash != hashlib.sha256(data).hexdigest():
+    documents.change(former, {"name": name, "url": "", **fields})
+    if data is None or former.content_hash != hashlib.sha256(data).hexdigest():
         documents.replace(former, data)
     elif former.status in (DocumentStatus.FAILED, DocumentStatus.CANCELLED):
         documents.reprocess(former)

@@ -58,7 +58,7 @@ def make_base(owner: User) -> dict[str, str]:
     document = owner.post(
         f"/knowledge-bases/{base['id']}/documents/", json={"name": SECRET, "text": SECRET}
     ).json()
-    return {"thing": base["id"], "document": document["id"]}
+    return {"thing": base["id"], "document": document["id"], "external_id": "a"}
 
 
 def make_connection(owner: User) -> dict[str, str]:
@@ -147,9 +147,12 @@ ROWS: dict[str, Row] = {
             ("delete", "/knowledge-bases/{thing}/"): May.OWN,
             ("get", "/knowledge-bases/{thing}/documents/"): May.READ,
             ("post", "/knowledge-bases/{thing}/documents/"): May.WRITE,
+            ("put", "/knowledge-bases/{thing}/documents/by-external-id/{external_id}/"): May.WRITE,
+            ("post", "/knowledge-bases/{thing}/sync/"): May.WRITE,
             ("post", "/knowledge-bases/{thing}/search/"): May.READ,
             ("post", "/knowledge/search/"): May.READ,
             ("get", "/documents/{document}/"): May.READ,
+            ("patch", "/documents/{document}/"): May.WRITE,
             ("delete", "/documents/{document}/"): May.WRITE,
             ("get", "/documents/{document}/chunks/"): May.READ,
             ("get", "/documents/{document}/text/"): May.READ,
@@ -178,6 +181,12 @@ ROWS: dict[str, Row] = {
             ("post", "/api/rag/kb/delete/"): lambda ids: {"kb_id": ids["thing"]},
             ("patch", "/knowledge-bases/{thing}/"): lambda _: {"name": "새 이름"},
             ("post", "/knowledge-bases/{thing}/documents/"): lambda _: {"name": "a", "text": "b"},
+            ("put", "/knowledge-bases/{thing}/documents/by-external-id/{external_id}/"): lambda _: {
+                "name": "a",
+                "text": "b",
+            },
+            ("post", "/knowledge-bases/{thing}/sync/"): lambda _: {"documents": []},
+            ("patch", "/documents/{document}/"): lambda _: {"name": "이름"},
             ("post", "/knowledge-bases/{thing}/search/"): lambda _: {"query": SECRET},
             ("post", "/knowledge/search/"): lambda ids: {
                 "query": SECRET,

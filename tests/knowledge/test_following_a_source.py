@@ -191,5 +191,5 @@ def test_only_who_may_change_a_base_puts_and_syncs(alice: User, bob: User) -> No
         assert bob.put(f"{at}/documents/by-external-id/a", json=body).status_code == status
         assert bob.post(f"{at}/sync", json={"documents": []}).status_code == status
         assert bob.patch(f"/documents/{document}", json={"name": "b"}).status_code == status
-        shares = [{"user_id": str(bob.user_id), "access": "read"}]
-        assert alice.put(f"/shares/knowledge-bases/{base}", json=shares).status_code == 200
+        share = {"user_id": str(bob.user_id), "access": "read"}
+        assert alice.put(f"/shares/knowledge-bases/{base}", json=share).is_success
